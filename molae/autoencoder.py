@@ -1,0 +1,119 @@
+"""The autoencoder: encoder, decoder and aligner joined by the group element.
+
+    code, g = encoder(x)            molae.encoder   (the permutation of g is predicted in molae.align)
+    x̂ = decoder(code)               molae.decoder
+    loss(g · x̂, x)                  molae.loss
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from molae.align import ALIGNERS
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.decoder import DECODERS
+from molae.encoder import ENCODERS
+from molae.groups.action import GroupAction
+from molae.loss.reconstruction import (
+    Aligned,
+    LossConfig,
+    align,
+    node_costs,
+    reconstruction_figures,
+    reconstruction_terms,
+)
+from molae.registry import Config
+from molae.types import Decoded, Encoding
+
+
+class AutoencoderConfig(Config):
+    """Configuration of an autoencoder; `name` in a section picks the component from its registry.
+
+    Attributes:
+        code_size: Channels of the code.
+        encoder: Encoder and its configuration.
+        aligner: Aligner and its configuration.
+        decoder: Decoder and its configuration.
+        loss: Weights of the loss.
+    """
+
+    code_size: int = 256
+    encoder: dict[str, Any] = Field(default_factory=lambda: {"name": "slots"})
+    aligner: dict[str, Any] = Field(default_factory=lambda: {"name": "canonical"})
+    decoder: dict[str, Any] = Field(default_factory=lambda: {"name": "slots"})
+    loss: LossConfig = LossConfig()
+
+
+class Autoencoder(nn.Module):
+    """Molecules, or other graphs, to invariant codes and back.
+
+    Args:
+        config: Configuration.
+        schema: What the graphs carry.
+    """
+
+    def __init__(self, config: AutoencoderConfig, schema: Schema) -> None:
+        super().__init__()
+        self.config = config
+        self.schema = schema
+        width = ENCODERS.config(config.encoder).width  # type: ignore[attr-defined]
+        self.aligner = ALIGNERS.build(config.aligner, schema, width)
+        self.encoder = ENCODERS.build(config.encoder, schema, self.aligner, config.code_size)
+        self.decoder = DECODERS.build(config.decoder, schema, config.code_size)
+
+    def encode(self, batch: DenseBatch) -> Encoding:
+        """Encodes a batch (see `molae.encoder.Encoder.forward`)."""
+        return self.encoder(batch)
+
+    def decode(self, code: Float[Tensor, "b d"], slots: int | None = None) -> Decoded:
+        """Decodes codes (see `molae.decoder.Decoder.forward`), all slots unless told fewer."""
+        return self.decoder(code, self.schema.max_nodes if slots is None else slots)
+
+    def forward(self, batch: DenseBatch) -> dict[str, Tensor]:
+        """The same as `loss`, so that wrappers which call the module train it."""
+        return self.loss(batch)
+
+    def loss(self, batch: DenseBatch, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Measures the reconstruction of a batch.
+
+        Args:
+            batch: The graphs.
+            generator: Source of noise, where the configuration asks for any.
+        Returns:
+            `loss`, the mean over the graphs of the sum of all terms; and the mean of each term.
+        """
+        encoding, aligned, _ = self._reconstruct(batch)
+        terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
+        means = {name: term.mean() for name, term in {**terms, **encoding.losses}.items()}
+        return {"loss": torch.stack(list(means.values())).sum(), **means}
+
+    @torch.no_grad()
+    def evaluate(self, batch: DenseBatch) -> dict[str, Tensor]:
+        """Compares reconstructions with their inputs, graph by graph (see `reconstruction_figures`)."""
+        _, aligned, _ = self._reconstruct(batch)
+        return reconstruction_figures(aligned, batch.sizes)
+
+    @torch.no_grad()
+    def reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Decoded, GroupAction]:
+        """Encodes and decodes a batch.
+
+        Returns:
+            The encoding; what was decoded from its code alone, on all slots; and the action that moves the
+            decoded graph onto the input.
+        """
+        encoding, _, action = self._reconstruct(batch)
+        return encoding, self.decode(encoding.invariant), action
+
+    def _reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Aligned, GroupAction]:
+        encoding = self.encode(batch)
+        decoded = self.decode(encoding.invariant, batch.mask.shape[1])
+        costs = partial(node_costs, decoded, encoding.action, batch, self.config.loss)
+        action = self.aligner.match(encoding.action, costs, batch)
+        return encoding, align(decoded, action, batch), action

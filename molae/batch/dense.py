@@ -1,0 +1,69 @@
+"""Graphs of one batch, padded to a common number of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DenseBatch:
+    """A batch of graphs padded to `m` nodes.
+
+    Attributes:
+        nodes: Category of each node in each channel; 0 at padding.
+        edges: Symmetric matrix of edge categories; 0 where there is no edge.
+        mask: True at real nodes, False at padding. Real nodes come first.
+        pos: Positions in Å, 0 at padding, or None for graphs without coordinates.
+        slot: Canonical slot of each node: real nodes fill the slots 0 .. n-1, padding the rest,
+            so that every row is a permutation of 0 .. m-1.
+        mirror_slot: The same for the mirror image of the graph (see `molae.chem.order`).
+        tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+    """
+
+    nodes: Int[Tensor, "b m k"]
+    edges: Int[Tensor, "b m m"]
+    mask: Bool[Tensor, "b m"]
+    pos: Float[Tensor, "b m 3"] | None
+    slot: Int[Tensor, "b m"]
+    mirror_slot: Int[Tensor, "b m"]
+    tie: Int[Tensor, "b m"]
+
+    def __len__(self) -> int:
+        return self.nodes.shape[0]
+
+    @property
+    def sizes(self) -> Int[Tensor, " b"]:
+        """Number of real nodes of each graph."""
+        return self.mask.sum(dim=1)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DenseBatch:
+        """Moves the batch to a device; `dtype`, where given, is that of the positions."""
+        moved = {f.name: None if (v := getattr(self, f.name)) is None else v.to(device) for f in fields(self)}
+        if dtype is not None and moved["pos"] is not None:
+            moved["pos"] = moved["pos"].to(dtype)
+        return DenseBatch(**moved)
+
+    def renumber(self, index: Int[Tensor, "b m"]) -> DenseBatch:
+        """Takes node `index[b, i]` as the new node `i`; real nodes must stay ahead of padding."""
+        rows = index.unsqueeze(-1)
+        edges = self.edges.gather(1, rows.expand_as(self.edges))
+        edges = edges.gather(2, index.unsqueeze(1).expand_as(edges))
+        return DenseBatch(
+            nodes=self.nodes.gather(1, rows.expand_as(self.nodes)),
+            edges=edges,
+            mask=self.mask.gather(1, index),
+            pos=None if self.pos is None else self.pos.gather(1, rows.expand_as(self.pos)),
+            slot=self.slot.gather(1, index),
+            mirror_slot=self.mirror_slot.gather(1, index),
+            tie=self.tie.gather(1, index),
+        )
+
+    def mirrored(self) -> DenseBatch:
+        """The mirror images: positions negated, canonical slots of the two images exchanged."""
+        if self.pos is None:
+            raise ValueError("graphs without positions have no mirror image")
+        return replace(self, pos=-self.pos, slot=self.mirror_slot, mirror_slot=self.slot)

@@ -1,0 +1,136 @@
+"""Many graphs in one safetensors file, and batches out of it without any chemistry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.errors import DataError
+from molae.types import Graph
+
+_ARRAYS = ("sizes", "nodes", "pos", "mirror_slot", "tie", "bonds", "bond_counts", "rows")
+
+
+def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int:
+    """Writes graphs to one file, the nodes of each in canonical order.
+
+    Args:
+        graphs: Number of the source row, and the graph.
+        schema: What the graphs carry; node categories and edge ends must fit a byte.
+        path: File to write.
+    Returns:
+        Number of graphs written.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in _ARRAYS}
+    for row, graph in graphs:
+        order = np.argsort(graph.slot)
+        i, j = np.nonzero(np.triu(graph.edges[np.ix_(order, order)], 1))
+        kinds = graph.edges[order[i], order[j]]
+        parts["sizes"].append(np.array([len(graph)], dtype=np.uint8))
+        parts["nodes"].append(graph.nodes[order].astype(np.uint8))
+        if graph.pos is not None:
+            parts["pos"].append((graph.pos - graph.pos.mean(0))[order].astype(np.float32))
+        parts["mirror_slot"].append(graph.mirror_slot[order].astype(np.uint8))
+        parts["tie"].append(graph.tie[order].astype(np.uint8))
+        parts["bonds"].append(np.stack([i, j, kinds], axis=1).astype(np.uint8))
+        parts["bond_counts"].append(np.array([len(i)], dtype=np.uint16))
+        parts["rows"].append(np.array([row], dtype=np.int64))
+    arrays = {name: np.concatenate(values) for name, values in parts.items() if values}
+    save_file(arrays, path, metadata={"schema": schema.model_dump_json()})
+    return len(parts["sizes"])
+
+
+class PackedDataset:
+    """A packed data set held in memory.
+
+    Attributes:
+        schema: What the graphs carry.
+        sizes: Number of nodes of each graph.
+        rows: Number of the source row of each graph.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], schema: Schema) -> None:
+        self._arrays = arrays
+        self.schema = schema
+        self.rows = arrays["rows"]
+        self.sizes = arrays["sizes"].astype(np.int64)
+        self._node_start = np.concatenate([[0], np.cumsum(self.sizes)])
+        self._bond_counts = arrays["bond_counts"].astype(np.int64)
+        self._bond_start = np.concatenate([[0], np.cumsum(self._bond_counts)])
+
+    @classmethod
+    def load(cls, path: Path | str) -> PackedDataset:
+        """Reads a file written by `pack`.
+
+        Raises:
+            DataError: If the file is missing or is not a packed data set.
+        """
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                schema = Schema(**json.loads((file.metadata() or {})["schema"]))
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+        except FileNotFoundError as error:
+            raise DataError(f"no packed data set at {path}") from error
+        except Exception as error:
+            raise DataError(f"{path} is not a packed data set ({error}); write one with `molae pack`") from error
+        return cls(arrays, schema)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def subset(self, indices: Int[np.ndarray, " g"]) -> PackedDataset:
+        """The graphs of `indices`, in that order, as a data set of their own."""
+        node, _, _ = _spread(self._node_start, self.sizes, indices)
+        bond, _, _ = _spread(self._bond_start, self._bond_counts, indices)
+        by_node = {name: self._arrays[name][node] for name in ("nodes", "pos", "mirror_slot", "tie") if name in self._arrays}
+        by_graph = {name: self._arrays[name][indices] for name in ("sizes", "bond_counts", "rows")}
+        return PackedDataset({**by_node, **by_graph, "bonds": self._arrays["bonds"][bond]}, self.schema)
+
+    def batch(self, indices: Int[np.ndarray, " b"]) -> DenseBatch:
+        """Pads the graphs of `indices` to the largest of them."""
+        indices = np.asarray(indices)
+        b, m = len(indices), int(self.sizes[indices].max())
+        node, graph, place = _spread(self._node_start, self.sizes, indices)
+        nodes = np.zeros((b, m, self._arrays["nodes"].shape[1]), dtype=np.int64)
+        nodes[graph, place] = self._arrays["nodes"][node]
+        slot = np.tile(np.arange(m), (b, 1))
+        mirror_slot = slot.copy()
+        mirror_slot[graph, place] = self._arrays["mirror_slot"][node]
+        tie = np.zeros((b, m), dtype=np.int64)
+        tie[graph, place] = self._arrays["tie"][node]
+        edges = np.zeros((b, m, m), dtype=np.int64)
+        bond, owner, _ = _spread(self._bond_start, self._bond_counts, indices)
+        i, j, kind = self._arrays["bonds"][bond].astype(np.int64).T
+        edges[owner, i, j] = edges[owner, j, i] = kind
+        pos = None
+        if "pos" in self._arrays:
+            padded = np.zeros((b, m, 3), dtype=np.float32)
+            padded[graph, place] = self._arrays["pos"][node]
+            pos = torch.from_numpy(padded)
+        mask = np.arange(m)[None, :] < self.sizes[indices][:, None]
+        return DenseBatch(
+            nodes=torch.from_numpy(nodes),
+            edges=torch.from_numpy(edges),
+            mask=torch.from_numpy(mask),
+            pos=pos,
+            slot=torch.from_numpy(slot),
+            mirror_slot=torch.from_numpy(mirror_slot),
+            tie=torch.from_numpy(tie),
+        )
+
+
+def _spread(starts: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flat index, owner and place of every element of the variable-length runs that `indices` picks."""
+    picked = counts[indices]
+    owner = np.repeat(np.arange(len(indices)), picked)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(picked) - picked, picked)
+    return starts[indices][owner] + place, owner, place

@@ -1,0 +1,187 @@
+"""From text, or any RDKit molecule, to the molecule that a model sees; or a reason why not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import Descriptors
+from rdkit.rdBase import BlockLogs, CaptureErrorLog
+
+from molae.chem.stereo import assign_stereo_from_positions, has_positions
+from molae.errors import RowError
+
+# RDKit walks SMILES recursively: a chain of 100,000 atoms overflows the stack and ends the process.
+MAX_CHARACTERS = 10_000
+MAX_ATOMS = 1_000
+
+# RDKit's error log is one for the whole process.
+_LOG_LOCK = Lock()
+_TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
+_POSITION = re.compile(r"mistakes around position (\d+)")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A molecule as a model sees it.
+
+    Attributes:
+        mol: Sanitised, one fragment, hydrogens implicit but for those that define a double bond.
+        notes: What was changed or left open on the way, for the user to read.
+    """
+
+    mol: Chem.Mol
+    notes: tuple[str, ...] = ()
+
+
+def parse_smiles(text: str | None) -> Chem.Mol:
+    """Reads a SMILES; a CXSMILES extension is read too, a name behind it is not.
+
+    Args:
+        text: The SMILES, or None where the row has none.
+    Returns:
+        The sanitised molecule.
+    Raises:
+        RowError: `empty`; `unparsable`, if it is not the SMILES language; `invalid`, if it is but RDKit
+            refuses the molecule (valence, aromaticity); `too_large`, beyond 10,000 characters.
+    """
+    smiles, _, rest = (text or "").strip().partition(" ")
+    if not smiles:
+        raise RowError("no molecule in this row", "empty")
+    if len(smiles) > MAX_CHARACTERS:
+        raise RowError(f"SMILES of {len(smiles)} characters, at most {MAX_CHARACTERS} are read", "too_large")
+    if rest.startswith("|"):
+        smiles = f"{smiles} {rest}"
+    if not (smiles.isascii() and smiles.isprintable()):
+        raise RowError(f"not a valid SMILES: contains characters of no SMILES: {smiles[:40]!a}", "unparsable")
+    with _LOG_LOCK, BlockLogs(), CaptureErrorLog() as log:
+        mol = Chem.MolFromSmiles(smiles)
+    if mol is None:
+        raise _refusal(smiles, log.messages)
+    return mol
+
+
+def prepare(mol: Chem.Mol) -> Prepared:
+    """Makes the molecule that a model sees: one fragment, no labels, hydrogens implicit, stereo assigned.
+
+    Of several fragments the largest that holds carbon stays (by heavy atoms, then mass, then SMILES): salts
+    and solvents go. Isotope labels and atom map numbers go. Stereo is read from the positions where there
+    are any in 3D, and stays as written otherwise; the coordinates of a drawing are dropped. Hydrogens go,
+    but for those that define the geometry of a double bond, as in `[H]/N=C/C`.
+
+    Args:
+        mol: Molecule of any source.
+    Returns:
+        The molecule, and notes on all that was changed but the hydrogens.
+    Raises:
+        RowError: `invalid`, if RDKit does not sanitise it; `no_atoms`; `dummy_atom`, for `*`, R groups and
+            query atoms; `query_bond`, for bonds of no definite order; `too_large`, beyond 1,000 heavy atoms.
+    """
+    mol = Chem.Mol(mol)
+    with BlockLogs():
+        _require_definite(mol)
+        _sanitise(mol)
+        notes: list[str] = []
+        mol = _parent(mol, notes)
+        _drop_labels(mol, notes)
+        mol = Chem.RemoveHs(_with_stereo(mol, notes))
+    if mol.GetNumHeavyAtoms() > MAX_ATOMS:
+        raise RowError(f"{mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_ATOMS} are read", "too_large")
+    return Prepared(mol, tuple(notes))
+
+
+def _refusal(smiles: str, messages: str) -> RowError:
+    """Makes one line of what RDKit logged while it refused a SMILES."""
+    first = next(iter(_TIMESTAMP.sub("", messages).splitlines()), "refused by RDKit")
+    syntax = "SMILES Parse Error: " in first
+    # RDKit quotes the whole input, which the user has.
+    reason = re.split(r" (?:while parsing:|for input:)", first.replace("SMILES Parse Error: ", ""))[0].strip()
+    position = _POSITION.search(messages)
+    if position:
+        reason += f" near position {position[1]}"
+    if syntax:
+        return RowError(f"not a valid SMILES: {reason}: {smiles[:60]!a}", "unparsable")
+    return RowError(f"not a valid molecule: {reason}", "invalid")
+
+
+def _require_definite(mol: Chem.Mol) -> None:
+    if mol.GetNumAtoms() == 0:
+        raise RowError("a molecule without atoms", "no_atoms")
+    for atom in mol.GetAtoms():
+        if atom.GetAtomicNum() == 0 or atom.HasQuery():
+            raise RowError(
+                f"atom {atom.GetIdx()} is no definite element (a dummy, R group or query)", "dummy_atom"
+            )
+    for bond in mol.GetBonds():
+        if bond.HasQuery() or bond.GetBondType() in (Chem.BondType.UNSPECIFIED, Chem.BondType.ZERO):
+            raise RowError(f"bond {bond.GetIdx()} has no definite order", "query_bond")
+
+
+def _sanitise(mol: Chem.Mol) -> None:
+    try:
+        Chem.SanitizeMol(mol)
+    except (Chem.MolSanitizeException, ValueError) as error:
+        raise RowError(f"not a valid molecule: {error}", "invalid") from error
+
+
+def _parent(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
+    """The largest fragment that holds carbon, or the largest one if none does."""
+    fragments = Chem.GetMolFrags(mol, asMols=True)
+    if len(fragments) == 1:
+        return mol
+    parent, *others = sorted(fragments, key=_fragment_rank, reverse=True)
+    names = ".".join(sorted(Chem.MolToSmiles(Chem.RemoveHs(other)) for other in others))
+    notes.append(f"fragments removed: {names}")
+    return parent
+
+
+def _fragment_rank(mol: Chem.Mol) -> tuple[bool, int, float, str]:
+    organic = any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
+    return organic, mol.GetNumHeavyAtoms(), round(Descriptors.MolWt(mol), 3), Chem.MolToSmiles(mol)
+
+
+def _drop_labels(mol: Chem.Mol, notes: list[str]) -> None:
+    atoms = list(mol.GetAtoms())
+    if any(atom.GetIsotope() for atom in atoms):
+        notes.append("isotope labels dropped")
+    if any(atom.GetAtomMapNum() for atom in atoms):
+        notes.append("atom map numbers dropped")
+    for atom in atoms:
+        atom.SetIsotope(0)
+        # Would enter RDKit's canonical ranks.
+        atom.SetAtomMapNum(0)
+
+
+def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
+    if has_positions(mol) and not _is_drawing(mol):
+        return assign_stereo_from_positions(mol)
+    if mol.GetNumConformers():
+        notes.append("coordinates dropped: a drawing in 2D")
+        mol.RemoveAllConformers()
+    if mol.GetStereoGroups():
+        notes.append("enhanced stereo groups read as drawn")
+        mol = Chem.RWMol(mol)
+        mol.SetStereoGroups([])
+        mol = mol.GetMol()
+    # What was a centre by its isotopes only is one no longer.
+    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    open_ = sum(
+        found.specified == Chem.StereoSpecified.Unspecified for found in Chem.FindPotentialStereo(mol)
+    )
+    if open_:
+        notes.append(f"stereo left open in {open_} place{'s' * (open_ > 1)}: one isomer is taken")
+    return mol
+
+
+def _is_drawing(mol: Chem.Mol) -> bool:
+    """Whether a conformer that calls itself 3D is flat where a molecule is not, or a single point."""
+    positions = mol.GetConformer().GetPositions()
+    if len(positions) > 1 and not np.ptp(positions, axis=0).any():
+        return True
+    return not positions[:, 2].any() and any(
+        atom.GetHybridization() == Chem.HybridizationType.SP3 and atom.GetDegree() >= 3
+        for atom in mol.GetAtoms()
+    )

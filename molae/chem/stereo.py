@@ -1,0 +1,35 @@
+"""Stereochemistry read from 3D positions: the one recipe behind parsing, decoding and the metrics."""
+
+from __future__ import annotations
+
+from rdkit import Chem
+
+from molae.errors import RowError
+
+
+def has_positions(mol: Chem.Mol) -> bool:
+    """Whether the molecule carries a 3D conformer, and not merely a drawing."""
+    return mol.GetNumConformers() > 0 and mol.GetConformer().Is3D()
+
+
+def assign_stereo_from_positions(mol: Chem.Mol) -> Chem.Mol:
+    """Reads every stereocentre and double bond from the first conformer, and from nothing else.
+
+    Works on heavy atoms with implicit hydrogens too. The geometry of an imine such as `N=CC` is seen only
+    while its hydrogen is an atom: assign before removing hydrogens, and RDKit then keeps that one.
+
+    Args:
+        mol: Sanitised molecule with a 3D conformer, in Å.
+    Returns:
+        A copy whose tags are those of the positions; tags and marks that the molecule had are gone, those
+        of unspecified double bonds too.
+    Raises:
+        RowError: `no_positions`, if there is no 3D conformer.
+    """
+    if not has_positions(mol):
+        raise RowError("stereo from positions needs a molecule with a 3D conformer, got none", "no_positions")
+    mol = Chem.Mol(mol)
+    # RDKit keeps bonds marked as unspecified unless all is cleared first.
+    Chem.RemoveStereochemistry(mol)
+    Chem.AssignStereochemistryFrom3D(mol, replaceExistingTags=True)
+    return mol

@@ -1,0 +1,26 @@
+"""Which atoms and bonds a molecule model knows, and how they are numbered."""
+
+from __future__ import annotations
+
+from rdkit.Chem import BondType, GetPeriodicTable
+
+#: Element symbols by category.
+ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I")
+#: Formal charges by category.
+CHARGES = (0, 1, -1, 2, -2, 3, -3)
+#: Hydrogen atoms that are not nodes of the graph: category h means h of them.
+MOST_HYDROGENS = 4
+#: Unpaired electrons: category r means r of them.
+MOST_RADICALS = 2
+#: Bond types by category; category 0 means that there is no bond.
+BONDS = (None, BondType.SINGLE, BondType.DOUBLE, BondType.TRIPLE, BondType.AROMATIC)
+
+ATOMIC_NUMBERS = tuple(GetPeriodicTable().GetAtomicNumber(symbol) for symbol in ELEMENTS)
+
+#: Names and sizes of the node channels, as `molae.batch.schema.Schema` takes them.
+NODE_CHANNELS = (
+    ("element", len(ELEMENTS)),
+    ("charge", len(CHARGES)),
+    ("hydrogens", MOST_HYDROGENS + 1),
+    ("radicals", MOST_RADICALS + 1),
+)

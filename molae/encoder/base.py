@@ -1,0 +1,125 @@
+"""What all encoders have in common: canonicalise, then encode.
+
+A group element g is found first; the code is then read off g⁻¹x. Since g(h·x) = h·g(x), g⁻¹x is the same for every
+pose and numbering of x, so that any network on it is an exactly invariant encoder.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import fields, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.groups.action import GroupAction
+from molae.nn.trunk import EquivariantTrunk, NodeFeatures
+from molae.registry import Config, Registry
+from molae.types import Encoding
+
+
+class EncoderConfig(Config):
+    """Configuration of an encoder.
+
+    Attributes:
+        width: Scalar channels of a node.
+        vectors: Vector channels of a node that messages make.
+        layers: Rounds of messages of the equivariant trunk.
+        frame: How two vectors become a rotation.
+        head_width: Channels of the code head.
+        head_depth: Residual blocks of the code head.
+        odd_share: Share of the code's channels that are pseudo-scalars.
+    """
+
+    width: int = 64
+    vectors: int = 8
+    layers: int = 0
+    frame: Literal["lowdin", "gram_schmidt"] = "lowdin"
+    head_width: int = 512
+    head_depth: int = 2
+    odd_share: float = 0.25
+
+
+class Encoder(nn.Module):
+    """Base of the encoders for G = SE(3) × S_n.
+
+    The code has an even part (`0e`), which a mirror image shares, and an odd part (`0o`), whose sign it flips. Whatever
+    network η a subclass brings, with x̄ the mirror image of x, the parts
+
+        even = (η(x) + η(x̄)) / 2,    odd = (η(x) - η(x̄)) / 2
+
+    are so exactly.
+
+    Args:
+        config: Configuration.
+        schema: What the graphs carry.
+        aligner: Predicts the permutation (see `molae.align`).
+        code_size: Channels of the code.
+    """
+
+    def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
+        super().__init__()
+        self.aligner = aligner
+        self.trunk = EquivariantTrunk(schema, config.width, config.vectors, config.layers, ties=config.layers > 0)
+        self.odd_size = round(config.odd_share * code_size)
+        self.even_size = code_size - self.odd_size
+
+    @abstractmethod
+    def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
+        """Returns rotations (b 3 3) and how well they are determined, 0 to 1 (b)."""
+
+    @abstractmethod
+    def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
+        """Returns η: a code of g⁻¹x, even channels first."""
+
+    def forward(self, batch: DenseBatch) -> Encoding:
+        """Encodes a batch.
+
+        Args:
+            batch: Graphs with positions in Å.
+        Returns:
+            Code, group element and the losses that teach it.
+        """
+        eta, action, losses = self._encode(_with_mirror_images(batch))
+        even, odd = eta.split([self.even_size, self.odd_size], dim=1)
+        (even, even_mirror), (odd, odd_mirror) = even.chunk(2), odd.chunk(2)
+        code = torch.cat([(even + even_mirror) / 2, (odd - odd_mirror) / 2], dim=1)
+        first = len(batch)
+        return Encoding(code, _take(action, first), {name: term[:first] for name, term in losses.items()})
+
+    def _encode(self, batch: DenseBatch) -> tuple[Tensor, GroupAction, dict[str, Tensor]]:
+        """Finds g, then encodes g⁻¹x."""
+        features = self.trunk(batch)
+        permutation, losses = self.aligner(features.scalars, batch)
+        rotation, degeneracy = self.pose(features, permutation, batch)
+        action = GroupAction(permutation, rotation, features.centre, {"degeneracy": degeneracy})
+        return self.code(features, action, batch), action, losses
+
+
+def canonical_positions(features: NodeFeatures, action: GroupAction) -> Float[Tensor, "b m 3"]:
+    """Positions on slots in the predicted frame, in Å; 0 at padding."""
+    if action.rotation is None:
+        raise ValueError("the action of an encoder with positions must have a rotation")
+    return action.canonical_nodes(features.vectors[:, :, 0] @ action.rotation)
+
+
+def _with_mirror_images(batch: DenseBatch) -> DenseBatch:
+    """The batch followed by the mirror image of each of its graphs."""
+    mirrored = batch.mirrored()
+    pairs = {f.name: (getattr(batch, f.name), getattr(mirrored, f.name)) for f in fields(batch)}
+    return replace(batch, **{name: torch.cat(pair) for name, pair in pairs.items()})
+
+
+def _take(action: GroupAction, count: int) -> GroupAction:
+    """The actions of the first `count` graphs."""
+    if action.rotation is None or action.translation is None:
+        raise ValueError("the action of an encoder with positions must have a rotation and a translation")
+    figures = {name: figure[:count] for name, figure in action.diagnostics.items()}
+    return GroupAction(action.permutation[:count], action.rotation[:count], action.translation[:count], figures)
+
+
+ENCODERS: Registry[Encoder] = Registry("encoder")

@@ -1,0 +1,21 @@
+"""Molecules in from files of any usual kind, tables out: streaming, with row numbers and failures."""
+
+from molae.io.parts import PartStore, outcome
+from molae.io.readers import CHUNK_SIZE, INPUT_SUFFIXES, Reader, open_rows
+from molae.io.records import Chunk, Row
+from molae.io.writers import ARRAY_SUFFIXES, TABLE_SUFFIXES, atomic_path, matrix_column
+
+__all__ = [
+    "ARRAY_SUFFIXES",
+    "CHUNK_SIZE",
+    "INPUT_SUFFIXES",
+    "TABLE_SUFFIXES",
+    "Chunk",
+    "PartStore",
+    "Reader",
+    "Row",
+    "atomic_path",
+    "matrix_column",
+    "open_rows",
+    "outcome",
+]

@@ -1,0 +1,201 @@
+"""Output in parts: what is finished survives an interruption, the final file appears only when complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from molae.errors import DataError, RowError
+from molae.io.streams import STANDARD_INPUT
+from molae.io.writers import TABLE_SUFFIXES, atomic_path, is_matrix, output_suffix, write_table
+
+_FINGERPRINT = "fingerprint.json"
+# In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
+_INPUT, _ADDED = "input:", "added:"
+
+
+def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
+    """The columns `status` (`ok` or `failed`) and `error` (the reason, null where there is none).
+
+    >>> outcome([None, RowError("not a molecule")])["status"].to_pylist()
+    ['ok', 'failed']
+    """
+    return {
+        "status": pa.array(["failed" if error else "ok" for error in errors], pa.string()),
+        "error": pa.array([error.reason if error else None for error in errors], pa.string()),
+    }
+
+
+class PartStore:
+    """Collects the chunks of an output beside it, in `OUT.parts`, and joins them at the end.
+
+    Every run writes this way. Without `resume`, what an earlier run left is thrown away; with it, chunks that
+    are `done` need not be computed again, and the final file is, byte for byte, that of an uninterrupted run.
+
+        store = PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, resume=True)
+        for index, chunk in enumerate(reader):
+            if not store.done(index):
+                store.write(index, chunk.columns, outcome(errors) | {"embedding": vectors})
+        store.finish()
+
+    Args:
+        output: Path of the final file; its suffix decides the format.
+        source: Path of the input, or `-`.
+        options: All that the result depends on, the chunk size too, as plain JSON values.
+        resume: Whether to go on with what an interrupted run left, if anything.
+        suffixes: Formats that can hold this output.
+    Raises:
+        DataError: If the suffix is unknown, the folder is missing, the output is the input itself, or what is
+            to be resumed was made from another input or with other options.
+    """
+
+    def __init__(
+        self,
+        output: str | Path,
+        source: str | Path,
+        options: Mapping[str, Any],
+        resume: bool = False,
+        suffixes: Sequence[str] = TABLE_SUFFIXES,
+    ) -> None:
+        self._output = Path(output)
+        self._suffix = output_suffix(self._output, suffixes)
+        self._folder = self._output.with_name(self._output.name + ".parts")
+        _check_paths(self._output, str(source), resume)
+        fingerprint = _fingerprint(str(source), options)
+        if left := self._left_fingerprint():
+            if resume:
+                _check_same(left, fingerprint, self._folder)
+                return
+            shutil.rmtree(self._folder)
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataError(f"cannot write to {self._output.parent}: {error.strerror}") from error
+        with atomic_path(self._folder / _FINGERPRINT) as temporary:
+            temporary.write_text(json.dumps(fingerprint, indent=1))
+
+    def done(self, index: int) -> bool:
+        """Whether the chunk of this index, from 0, is finished."""
+        return self._part(index).exists()
+
+    def write(self, index: int, columns: pa.Table, added: Mapping[str, pa.Array]) -> None:
+        """Saves a finished chunk.
+
+        Args:
+            index: Number of the chunk, from 0.
+            columns: The input's columns; none is ever overwritten.
+            added: New columns of the same length; where the input has the name already, `molae_` precedes it.
+        """
+        table = columns.rename_columns([_INPUT + name for name in columns.column_names])
+        for name, values in added.items():
+            table = table.append_column(_ADDED + name, values)
+        with atomic_path(self._part(index)) as temporary:
+            pq.write_table(table, temporary)
+
+    def added(self, index: int) -> pa.Table:
+        """The added columns of a finished chunk, for instance to count its failures when resuming."""
+        table = _read(self._part(index))
+        names = [name for name in table.column_names if name.startswith(_ADDED)]
+        return table.select(names).rename_columns([name.removeprefix(_ADDED) for name in names])
+
+    def finish(self) -> None:
+        """Joins chunks 0, 1, 2 ... into the final file, and removes the parts.
+
+        Raises:
+            DataError: If there is no chunk, or the output format cannot hold the columns.
+        """
+        parts = list(self._parts())
+        if not parts:
+            raise DataError(f"no rows to write to {self._output}")
+        stored = _joint_schema(pq.read_schema(part) for part in parts)
+        names = _final_names(stored)
+        final = pa.schema([entry.with_name(name) for entry, name in zip(stored, names, strict=True)])
+
+        def tables() -> Iterator[pa.Table]:
+            for part in parts:
+                table = pa.concat_tables([stored.empty_table(), _read(part)], promote_options="default")
+                yield table.rename_columns(names)
+
+        write_table(self._output, self._suffix, final, tables)
+        shutil.rmtree(self._folder)
+
+    def _part(self, index: int) -> Path:
+        return self._folder / f"{index:08d}.parquet"
+
+    def _parts(self) -> Iterator[Path]:
+        index = 0
+        while self.done(index):
+            yield self._part(index)
+            index += 1
+
+    def _left_fingerprint(self) -> dict[str, Any] | None:
+        if not self._folder.exists() or (self._folder.is_dir() and not any(self._folder.iterdir())):
+            return None
+        try:
+            return json.loads((self._folder / _FINGERPRINT).read_text())
+        except (OSError, ValueError) as error:
+            # Not ours, or broken: never delete a folder that somebody else may have made.
+            raise DataError(f"{self._folder} is in the way: remove it, or name another output") from error
+
+
+def _read(part: Path) -> pa.Table:
+    # Not pq.read_table, which would take `key=value` in the folder's name for a partition.
+    with pq.ParquetFile(part) as file:
+        return file.read()
+
+
+def _check_paths(output: Path, source: str, resume: bool) -> None:
+    if not output.parent.is_dir():
+        raise DataError(f"there is no folder {output.parent} to write {output.name} to")
+    if output.is_dir():
+        raise DataError(f"{output} is a folder, expected the name of a file to write")
+    if source == STANDARD_INPUT:
+        if resume:
+            raise DataError("standard input cannot be resumed: save it to a file first")
+    elif output.exists() and Path(source).exists() and output.samefile(source):
+        raise DataError(f"{output} is the input itself: name another output")
+
+
+def _fingerprint(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    digest = None
+    if source != STANDARD_INPUT:
+        try:
+            with open(source, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"cannot read {source}: {error.strerror}") from error
+    return json.loads(json.dumps({"input": digest, **options}))
+
+
+def _check_same(left: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+    different = sorted(key for key in left.keys() | wanted.keys() if left.get(key) != wanted.get(key))
+    if different:
+        raise DataError(
+            f"cannot resume, {folder} was made with another {', '.join(different)}: "
+            "use the same input and options, or start afresh without --resume"
+        )
+
+
+def _joint_schema(schemas: Iterator[pa.Schema]) -> pa.Schema:
+    """All columns of all parts, those of the input first, in the order in which they turned up."""
+    joint = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="default")
+    return pa.schema(sorted(joint, key=lambda entry: entry.name.startswith(_ADDED)))
+
+
+def _final_names(stored: pa.Schema) -> list[str]:
+    taken = [entry.name.removeprefix(_INPUT) for entry in stored if entry.name.startswith(_INPUT)]
+    for entry in stored:
+        if entry.name.startswith(_ADDED):
+            name = entry.name.removeprefix(_ADDED)
+            # In CSV, a column of vectors is called by its name and a number.
+            while name in taken or (is_matrix(entry.type) and f"{name}_0" in taken):
+                name = f"molae_{name}"
+            taken.append(name)
+    return taken

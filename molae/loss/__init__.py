@@ -1,0 +1,1 @@
+"""Losses between a decoded graph and the input that it is aligned to."""

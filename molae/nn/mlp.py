@@ -1,0 +1,89 @@
+"""Residual perceptrons."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """x + W₂ gelu(W₁ norm(x)); the identity at the start of training.
+
+    Args:
+        width: Channels in and out.
+        expansion: Hidden channels as a multiple of `width`.
+    """
+
+    def __init__(self, width: int, expansion: int = 2) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, expansion * width)
+        self.down = nn.Linear(expansion * width, width)
+        nn.init.zeros_(self.down.weight)
+        nn.init.zeros_(self.down.bias)
+
+    def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
+        return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
+
+
+def residual_mlp(size_in: int, width: int, depth: int, size_out: int) -> nn.Sequential:
+    """Linear map, `depth` residual blocks, linear map: what is linear in the data passes through unhindered."""
+    blocks = [ResidualBlock(width) for _ in range(depth)]
+    return nn.Sequential(nn.Linear(size_in, width), *blocks, nn.Linear(width, size_out))
+
+
+class SlotLinear(nn.Module):
+    """A linear map from all slots at once to one vector, each slot with weights of its own.
+
+    Args:
+        slots: Most slots; a batch may have fewer.
+        size_in: Channels of a slot.
+        size_out: Channels of the vector.
+    """
+
+    def __init__(self, slots: int, size_in: int, size_out: int) -> None:
+        super().__init__()
+        self.size_in = size_in
+        full = nn.Linear(slots * size_in, size_out)
+        self.weight, self.bias = full.weight, full.bias
+
+    def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b w"]:
+        return nn.functional.linear(x.flatten(1), self.weight[:, : x.shape[1] * self.size_in], self.bias)
+
+
+class SlotExpand(nn.Module):
+    """The other way: from one vector to the first slots, each with weights of its own.
+
+    Args:
+        slots: Most slots.
+        size_in: Channels of the vector.
+        size_out: Channels of a slot.
+    """
+
+    def __init__(self, slots: int, size_in: int, size_out: int) -> None:
+        super().__init__()
+        self.size_out = size_out
+        full = nn.Linear(size_in, slots * size_out)
+        self.weight, self.bias = full.weight, full.bias
+
+    def forward(self, x: Float[Tensor, "b w"], slots: int) -> Float[Tensor, "b m d"]:
+        first = slots * self.size_out
+        flat = nn.functional.linear(x, self.weight[:first], self.bias[:first])
+        return flat.view(len(x), slots, self.size_out)
+
+
+class CategoryEmbedding(nn.Module):
+    """Sum of the embeddings of the categorical channels of a node.
+
+    Args:
+        sizes: Number of categories of each channel.
+        width: Channels of the embedding.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
+
+    def forward(self, categories: Tensor) -> Float[Tensor, "*b d"]:
+        return torch.stack([table(categories[..., k]) for k, table in enumerate(self.tables)]).sum(0)

@@ -1,0 +1,66 @@
+"""Node features that an encoder's heads share: scalars and vectors under E(3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from e3nn.o3 import Irreps
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.nn.egnn import EquivariantLayer
+from molae.nn.mlp import CategoryEmbedding
+
+
+class NodeFeatures(NamedTuple):
+    """Equivariant features of the nodes of a batch.
+
+    Attributes:
+        scalars: `0e` channels.
+        vectors: `1o` channels, the first of them the position from the centroid; in Å.
+        centre: Centroid of each graph, in Å.
+    """
+
+    scalars: Float[Tensor, "b m d"]
+    vectors: Float[Tensor, "b m v 3"]
+    centre: Float[Tensor, "b 3"]
+
+
+class EquivariantTrunk(nn.Module):
+    """Embeds nodes and passes messages between them; equivariant under E(3) and renumbering by construction.
+
+    Args:
+        schema: What the graphs carry.
+        width: Scalar channels.
+        vectors: Vector channels made by messages, beside the position itself.
+        layers: Rounds of messages; 0 leaves the embedding and the position.
+        ties: Whether nodes see their rank among the nodes that the graph cannot tell from them. It breaks
+            the symmetry that message passing cannot break, in the way of `molae.chem.order`.
+    """
+
+    def __init__(self, schema: Schema, width: int, vectors: int, layers: int, ties: bool) -> None:
+        super().__init__()
+        self.embed = CategoryEmbedding(schema.node_sizes, width)
+        self.ties = nn.Embedding(schema.max_nodes, width) if ties else None
+        self.layers = nn.ModuleList(EquivariantLayer(width, vectors, schema.edge_types) for _ in range(layers))
+        self.new_vectors = vectors if layers else 0
+        self.irreps = Irreps(f"{width}x0e + {1 + self.new_vectors}x1o")
+
+    def forward(self, batch: DenseBatch) -> NodeFeatures:
+        """Returns the features of the nodes; vectors are 0 at padding."""
+        if batch.pos is None:
+            raise ValueError("this encoder needs graphs with positions")
+        inside = batch.mask.unsqueeze(-1)
+        count = batch.mask.sum(1, keepdim=True).clamp(min=1)
+        centre = (batch.pos * inside).sum(1) / count
+        pos = (batch.pos - centre.unsqueeze(1)) * inside
+        scalars = self.embed(batch.nodes)
+        if self.ties is not None:
+            scalars = scalars + self.ties(batch.tie)
+        vectors = pos.new_zeros(*pos.shape[:2], self.new_vectors, 3)
+        for layer in self.layers:
+            scalars, vectors = layer(scalars, vectors, pos, batch.edges, batch.mask)
+        return NodeFeatures(scalars, torch.cat([pos.unsqueeze(2), vectors], dim=2), centre)

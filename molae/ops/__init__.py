@@ -1,0 +1,15 @@
+"""Operations on tensors that several stages need: norms, frames, assignments."""
+
+from molae.ops.norms import safe_norm, safe_normalise
+from molae.ops.orthogonalise import align_rotation, gram_schmidt_frame, lowdin_frame
+from molae.ops.sinkhorn import assign, sinkhorn
+
+__all__ = [
+    "align_rotation",
+    "assign",
+    "gram_schmidt_frame",
+    "lowdin_frame",
+    "safe_norm",
+    "safe_normalise",
+    "sinkhorn",
+]

@@ -1,0 +1,113 @@
+"""Training from a configuration and packed data: `train`."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessException
+
+from molae.autoencoder import Autoencoder
+from molae.batch.packed import PackedDataset
+from molae.errors import DataError, TrainingError
+from molae.training.config import TrainConfig, TrainingConfig
+from molae.training.interrupt import catch_interrupt
+from molae.training.loop import Loop
+from molae.training.state import latest_state
+
+
+def train(
+    config: TrainConfig, data: Path, output: Path, resume: bool = False, validation: Path | None = None
+) -> Path:
+    """Trains a model.
+
+    Args:
+        config: What to train and how.
+        data: Packed graphs to train on.
+        output: Folder of the run, which gets `best` and `last`, the trained models, `states`, from which to
+            resume, `metrics.csv` and `tensorboard`.
+        resume: Whether to go on from the newest saved state, where there is one.
+        validation: Packed graphs to validate on; without them, some of `data`, drawn by the seed.
+    Returns:
+        `output`. A signal ends training early, with its state saved.
+    Raises:
+        DataError: If the data cannot be used.
+        TrainingError: If `output` holds a run and is not to be resumed, or training cannot go on.
+    """
+    settings = config.training
+    if not resume and latest_state(output / "states") is not None:
+        raise TrainingError(f"{output} already holds a run: resume it or choose another folder")
+    fabric = build_fabric(settings)
+    level = logging.getLogger("molae").getEffectiveLevel()
+    with catch_interrupt(forward=settings.devices > 1) as interrupt:
+        try:
+            fabric.launch(partial(_work, config, data, output, resume, validation, level))
+        except ProcessException as error:
+            # Processes that were still starting could not save; there was nothing to save yet.
+            if not interrupt.requested:
+                raise TrainingError(f"a training process failed: {error}") from error
+    return output
+
+
+def build_fabric(settings: TrainingConfig) -> Fabric:
+    """The runtime for the devices and processes that a configuration asks for."""
+    accelerator = settings.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    strategy = "auto" if settings.devices == 1 else "ddp_spawn"
+    return Fabric(accelerator=accelerator, devices=settings.devices, strategy=strategy, precision="32-true")
+
+
+def split(
+    data: PackedDataset, validation: PackedDataset | None, settings: TrainingConfig
+) -> tuple[PackedDataset, PackedDataset]:
+    """The graphs to train on and those to validate on, drawn by the seed.
+
+    Args:
+        data: Graphs to train on.
+        validation: Graphs to validate on, or None to keep some of `data` for that.
+        settings: Training section of the configuration.
+    Returns:
+        Graphs for training and, at most `validation_size` of them, for validation.
+    Raises:
+        DataError: If the two sets are of different kinds, or too few graphs are there.
+    """
+    if validation is not None and validation.schema != data.schema:
+        raise DataError("the validation data have another schema than the training data: pack both alike")
+    source = data if validation is None else validation
+    order = np.random.default_rng(settings.seed).permutation(len(source))
+    kept, drawn = np.split(order, [max(0, len(order) - settings.validation_size)])
+    training = data if validation is not None else data.subset(np.sort(kept))
+    if not len(training) or not len(drawn):
+        raise DataError(
+            f"{len(data)} graphs leave {len(training)} for training and {len(drawn)} for validation:"
+            " lower validation_size or bring more data"
+        )
+    return training, source.subset(np.sort(drawn))
+
+
+def _work(
+    config: TrainConfig,
+    data: Path,
+    output: Path,
+    resume: bool,
+    validation: Path | None,
+    level: int,
+    fabric: Fabric,
+) -> None:
+    """What every process does."""
+    if fabric.world_size > 1:
+        logging.basicConfig(level=level, format="%(message)s")
+    torch.manual_seed(config.training.seed)
+    training, validating = split(
+        PackedDataset.load(data), PackedDataset.load(validation) if validation else None, config.training
+    )
+    model = Autoencoder(config.model, training.schema)
+    loop = Loop(fabric, model, config, training, validating, output)
+    if resume:
+        loop.resume()
+    loop.run()

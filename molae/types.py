@@ -1,0 +1,69 @@
+"""Types that every stage shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from molae.groups.action import GroupAction
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One graph with its canonical order, in arrays.
+
+    Attributes:
+        nodes: Category of each node in each channel.
+        edges: Symmetric matrix of edge categories; 0 where there is no edge.
+        pos: Positions in Å, or None.
+        slot: Canonical slot of each node, a permutation of 0 .. n-1.
+        mirror_slot: The same for the mirror image of the graph.
+        tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+    """
+
+    nodes: Int[np.ndarray, "n k"]
+    edges: Int[np.ndarray, "n n"]
+    pos: Float[np.ndarray, "n 3"] | None
+    slot: Int[np.ndarray, " n"]
+    mirror_slot: Int[np.ndarray, " n"]
+    tie: Int[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+class Encoding(NamedTuple):
+    """What an encoder makes of a batch.
+
+    Attributes:
+        invariant: The code, unchanged by every element of the encoder's group. Its last channels are pseudo-scalars,
+            which a reflection negates, as many as the encoder's `odd_size`.
+        action: The group element g with x ≈ g · x̂.
+        losses: Terms that teach the action, one value for each graph; empty at evaluation.
+    """
+
+    invariant: Float[Tensor, "b d"]
+    action: GroupAction
+    losses: Mapping[str, Float[Tensor, " b"]]
+
+
+class Decoded(NamedTuple):
+    """What a decoder makes of a code, on slots in canonical order and pose.
+
+    Attributes:
+        size_logits: Scores of the number of nodes, 0 to the most that the schema allows.
+        node_logits: Scores of the categories of each node, one tensor for each channel.
+        edge_logits: Scores of the categories of each pair of nodes, symmetric in the two.
+        pos: Positions in Å, or None for graphs without coordinates.
+    """
+
+    size_logits: Float[Tensor, "b s"]
+    node_logits: tuple[Float[Tensor, "b m c"], ...]
+    edge_logits: Float[Tensor, "b m m t"]
+    pos: Float[Tensor, "b m 3"] | None

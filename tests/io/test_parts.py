@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from molae.errors import DataError, RowError
+from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, PartStore, matrix_column, open_rows, outcome
+
+OPTIONS = {"model": "m", "chunk_size": 2}
+ALL = TABLE_SUFFIXES + ARRAY_SUFFIXES
+
+
+def embed(source: Path, output: Path, stop_after: int | None = None, **options: Any) -> int:
+    """Stands for the application: writes chunk by chunk, stops where told, returns how many it computed."""
+    store = PartStore(output, source, options.pop("options", OPTIONS), suffixes=ALL, **options)
+    computed = 0
+    with open_rows(source, chunk_size=2) as reader:
+        for index, chunk in enumerate(reader):
+            if store.done(index):
+                continue
+            if computed == stop_after:
+                raise KeyboardInterrupt
+            errors = [row.error for row in chunk.rows]
+            valid = np.array([error is None for error in errors])
+            vectors = np.array([[row.number, len(row.smiles or "")] for row in chunk.rows], dtype=np.float32)
+            store.write(index, chunk.columns, outcome(errors) | {"embedding": matrix_column(vectors, valid)})
+            computed += 1
+    store.finish()
+    return computed
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_text("smiles,x\nC,1\n,2\nCC,3\nCCC\nCO,5\n")
+    return path
+
+
+def test_columns_and_failures(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "out.parquet"
+    assert embed(source, output) == 3
+    table = pq.read_table(output)
+    assert table.column_names == ["smiles", "x", "status", "error", "embedding"]
+    assert table["smiles"].to_pylist() == ["C", "", "CC", "CCC", "CO"]
+    assert table["status"].to_pylist() == ["ok", "failed", "ok", "failed", "ok"]
+    assert table["error"].to_pylist()[3] == "1 fields, the header has 2"
+    assert table["embedding"].to_pylist() == [[1, 1], None, [3, 2], None, [5, 2]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.parquet"]
+
+
+@pytest.mark.parametrize("suffix", ALL)
+@pytest.mark.parametrize("stop_after", [0, 1, 2])
+def test_resumed_equals_uninterrupted(tmp_path: Path, source: Path, suffix: str, stop_after: int) -> None:
+    output = tmp_path / f"out{suffix}"
+    with pytest.raises(KeyboardInterrupt):
+        embed(source, output, stop_after=stop_after)
+    assert not output.exists()
+    assert embed(source, output, resume=True) == 3 - stop_after
+    embed(source, tmp_path / f"whole{suffix}")
+    assert output.read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
+
+
+def test_without_resume_earlier_parts_are_discarded(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "out.csv"
+    with pytest.raises(KeyboardInterrupt):
+        embed(source, output, stop_after=2, options={"model": "other"})
+    assert embed(source, output) == 3
+
+
+def test_resuming_something_else_is_refused(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "out.csv"
+    with pytest.raises(KeyboardInterrupt):
+        embed(source, output, stop_after=1)
+    with pytest.raises(DataError, match=r"another chunk_size, model:.*--resume"):
+        embed(source, output, resume=True, options={"model": "other", "chunk_size": 3})
+    source.write_text(source.read_text() + "N,6\n")
+    with pytest.raises(DataError, match="another input"):
+        embed(source, output, resume=True)
+    assert (tmp_path / "out.csv.parts").exists()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, source: Path) -> None:
+    folder = tmp_path / "out.csv.parts"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(DataError, match="in the way"):
+        embed(source, tmp_path / "out.csv")
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_impossible_outputs_are_refused_at_once(tmp_path: Path, source: Path) -> None:
+    def refused(match: str, output: Path, source: Path | str = source, **options: Any) -> None:
+        with pytest.raises(DataError, match=match):
+            PartStore(output, source, OPTIONS, **options)
+
+    (tmp_path / "folder.csv").mkdir()
+    refused("expected one of", tmp_path / "out.npy")
+    refused("no folder", tmp_path / "none" / "out.csv")
+    refused("is a folder", tmp_path / "folder.csv")
+    refused("input itself", source)
+    refused("cannot be resumed", tmp_path / "out.csv", source="-", resume=True)
+    refused("cannot read", tmp_path / "out.csv", source=tmp_path / "none.smi")
+
+
+def test_no_input_column_is_overwritten(tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    store = PartStore(output, "-", OPTIONS)
+    added = outcome([None]) | {"embedding": matrix_column(np.ones((1, 1)), np.array([True]))}
+    # As from an SD file: the clashing properties turn up only in the second chunk.
+    store.write(0, pa.table({"name": ["a"]}), added)
+    store.write(
+        1, pa.table({"name": ["b"], "status": ["mine"], "molae_status": ["x"], "embedding_0": ["9"]}), added
+    )
+    assert store.added(1).column_names == ["status", "error", "embedding"]
+    store.finish()
+    assert output.read_text().splitlines() == [
+        "name,status,molae_status,embedding_0,molae_molae_status,error,molae_embedding_0",
+        "a,,,,ok,,1",
+        "b,mine,x,9,ok,,1",
+    ]
+
+
+@pytest.mark.parametrize("folder", ["plain", "key=value"])
+def test_final_table_has_only_the_columns_written(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    output = tmp_path / folder / "out.parquet"
+    store = PartStore(output, "-", OPTIONS)
+    store.write(0, pa.table({"smiles": ["C"]}), outcome([RowError("no good")]))
+    store.finish()
+    with pq.ParquetFile(output) as file:
+        assert file.read().to_pydict() == {"smiles": ["C"], "status": ["failed"], "error": ["no good"]}
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.sets(st.integers(0, 7)))
+def test_any_finished_chunks_join_in_order(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], first_pass: set[int]
+) -> None:
+    output = tmp_path_factory.getbasetemp() / "joined.parquet"
+    starts = np.cumsum([0, *sizes])
+    store = PartStore(output, "-", OPTIONS)
+    for index in sorted(range(len(sizes)), key=lambda index: index not in first_pass):
+        numbers = list(range(starts[index], starts[index + 1]))
+        store.write(index, pa.table({"n": pa.array(numbers, pa.int64())}), outcome([None] * len(numbers)))
+    store.finish()
+    assert pq.read_table(output)["n"].to_pylist() == list(range(starts[-1]))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from molae.errors import ConfigError
+from molae.training import parse_config, read_config
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[model]\n[training]\nsteps = 12\nbetas = [0.9, 0.95]\nprecision = 'bf16-mixed'\n")
+    settings = read_config(path).training
+    assert (settings.steps, settings.betas, settings.precision) == (12, (0.9, 0.95), "bf16-mixed")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"model": {}, "training": {"batchsize": 3}},
+            r"unknown key 'batchsize' in \[training\].*'batch_size'",
+        ),
+        ({"model": {}, "trainning": {}}, r"unknown key 'trainning' in \[config file\].*'training'"),
+        ({"model": {"encodr": {}}}, r"unknown key 'encodr' in \[model\].*'encoder'"),
+        ({"model": {}, "training": {"steps": 0}}, r"\[training\] steps: .*got 0"),
+        ({"model": {}, "training": {"precision": "16"}}, r"\[training\] precision: .*bf16-mixed"),
+        ({"training": {}}, r"\[config file\] model: Field required"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(values: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(values)
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no config file"):
+        read_config(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("steps : 3")
+    with pytest.raises(ConfigError, match="not a TOML file"):
+        read_config(tmp_path / "bad.toml")
