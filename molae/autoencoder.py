@@ -42,6 +42,7 @@ class AutoencoderConfig(Config):
         aligner: Aligner and its configuration.
         decoder: Decoder and its configuration.
         loss: Weights of the loss.
+        mirror: Share of the training batches that are replaced by their mirror images.
     """
 
     code_size: int = 256
@@ -49,6 +50,7 @@ class AutoencoderConfig(Config):
     aligner: dict[str, Any] = Field(default_factory=lambda: {"name": "canonical"})
     decoder: dict[str, Any] = Field(default_factory=lambda: {"name": "slots"})
     loss: LossConfig = LossConfig()
+    mirror: float = 0.5
 
 
 class Autoencoder(nn.Module):
@@ -85,10 +87,12 @@ class Autoencoder(nn.Module):
 
         Args:
             batch: The graphs.
-            generator: Source of noise, where the configuration asks for any.
+            generator: Decides which batches are mirrored; none are without it.
         Returns:
             `loss`, the mean over the graphs of the sum of all terms; and the mean of each term.
         """
+        if generator is not None and torch.rand((), generator=generator, device=generator.device) < self.config.mirror:
+            batch = batch.mirrored()
         encoding, aligned, _ = self._reconstruct(batch)
         terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
         means = {name: term.mean() for name, term in {**terms, **encoding.losses}.items()}

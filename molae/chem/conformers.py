@@ -81,7 +81,7 @@ def _canonical(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"]]:
     all spellings end in.
     """
     reader = Chem.SmilesParserParams()
-    reader.removeHs = False
+    reader.removeHs = False  # type: ignore[assignment]  # RDKit's stub is wrong
     order = np.arange(mol.GetNumAtoms())
     seen: dict[str, tuple[Chem.Mol, Int[np.ndarray, "n"]]] = {}
     for _ in range(MAX_ROUNDS):
@@ -97,12 +97,13 @@ def _canonical(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"]]:
 
 def _embed(full: Chem.Mol, n: int, seed: int, timeout: int) -> Chem.Mol:
     for random_coordinates in (False, True):
-        parameters = rdDistGeom.ETKDGv3()
-        parameters.randomSeed = seed
-        parameters.timeout = timeout
-        parameters.trackFailures = True
-        parameters.useRandomCoords = random_coordinates
-        parameters.maxIterations = 0 if random_coordinates else METRIC_TRIES
+        parameters = _parameters(
+            randomSeed=seed,
+            timeout=timeout,
+            trackFailures=True,
+            useRandomCoords=random_coordinates,
+            maxIterations=0 if random_coordinates else METRIC_TRIES,
+        )
         try:
             found = rdDistGeom.EmbedMultipleConfs(full, n, parameters)
         except (RuntimeError, ValueError) as error:
@@ -112,6 +113,13 @@ def _embed(full: Chem.Mol, n: int, seed: int, timeout: int) -> Chem.Mol:
     if parameters.GetFailureCounts()[_EXCEEDED_TIMEOUT]:
         raise RowError(f"no 3D conformer within {timeout} s", "embed_timeout")
     raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")
+
+
+def _parameters(**values: int) -> rdDistGeom.EmbedParameters:
+    parameters = rdDistGeom.ETKDGv3()
+    for name, value in values.items():
+        setattr(parameters, name, value)
+    return parameters
 
 
 def _relax(full: Chem.Mol) -> None:

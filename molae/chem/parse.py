@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import Descriptors
+from rdkit.Chem import rdMolDescriptors
 from rdkit.rdBase import BlockLogs, CaptureErrorLog
 
 from molae.chem.stereo import assign_stereo_from_positions, has_positions
@@ -140,7 +140,12 @@ def _parent(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
 
 def _fragment_rank(mol: Chem.Mol) -> tuple[bool, int, float, str]:
     organic = any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
-    return organic, mol.GetNumHeavyAtoms(), round(Descriptors.MolWt(mol), 3), Chem.MolToSmiles(mol)
+    return (
+        organic,
+        mol.GetNumHeavyAtoms(),
+        round(rdMolDescriptors.CalcExactMolWt(mol), 3),
+        Chem.MolToSmiles(mol),
+    )
 
 
 def _drop_labels(mol: Chem.Mol, notes: list[str]) -> None:
@@ -168,12 +173,23 @@ def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
         mol = mol.GetMol()
     # What was a centre by its isotopes only is one no longer.
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-    open_ = sum(
-        found.specified == Chem.StereoSpecified.Unspecified for found in Chem.FindPotentialStereo(mol)
-    )
-    if open_:
-        notes.append(f"stereo left open in {open_} place{'s' * (open_ > 1)}: one isomer is taken")
+    if count := _count_open_stereo(mol):
+        notes.append(f"stereo left open in {count} place{'s' * (count > 1)}: one isomer is taken")
     return mol
+
+
+def _count_open_stereo(mol: Chem.Mol) -> int:
+    """Number of stereocentres and double bonds without configuration; those of `C=NH` nobody writes."""
+    count = 0
+    for found in Chem.FindPotentialStereo(mol):
+        if found.specified != Chem.StereoSpecified.Unspecified:
+            continue
+        if found.type == Chem.StereoType.Bond_Double:
+            bond = mol.GetBondWithIdx(found.centeredOn)
+            count += min(bond.GetBeginAtom().GetDegree(), bond.GetEndAtom().GetDegree()) > 1
+        else:
+            count += 1
+    return count
 
 
 def _is_drawing(mol: Chem.Mol) -> bool:

@@ -10,7 +10,7 @@ from molae.batch.schema import Schema
 from molae.decoder.base import DECODERS, Decoder
 from molae.nn.egnn import RADIAL, radial_basis
 from molae.nn.mlp import SlotExpand, residual_mlp
-from molae.ops import safe_norm
+from molae.ops import full_precision, safe_norm
 from molae.registry import Config
 from molae.types import Decoded
 
@@ -59,13 +59,17 @@ class SlotDecoder(Decoder):
     def forward(self, code: Float[Tensor, "b d"], slots: int) -> Decoded:
         vector = self.head(code)
         nodes = self.spread(vector, slots)
-        pos = None if self.position is None else self.position(nodes)
+        pos = self._positions(nodes)
         return Decoded(
             size_logits=self.size(vector),
             node_logits=self.node(nodes).split(self.node_sizes, dim=-1),
             edge_logits=self._edges(nodes, pos),
             pos=pos,
         )
+
+    @full_precision
+    def _positions(self, nodes: Float[Tensor, "b m d"]) -> Float[Tensor, "b m 3"] | None:
+        return None if self.position is None else self.position(nodes.to(self.position.weight.dtype))
 
     def _edges(self, nodes: Float[Tensor, "b m d"], pos: Tensor | None) -> Float[Tensor, "b m m t"]:
         """Scores of the pairs, the same for (i, j) and (j, i)."""

@@ -18,6 +18,7 @@ from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.groups.action import GroupAction
 from molae.nn.trunk import EquivariantTrunk, NodeFeatures
+from molae.ops import full_precision
 from molae.registry import Config, Registry
 from molae.types import Encoding
 
@@ -91,15 +92,21 @@ class Encoder(nn.Module):
         first = len(batch)
         return Encoding(code, _take(action, first), {name: term[:first] for name, term in losses.items()})
 
+    @full_precision
+    def _find_pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> GroupAction:
+        vectors = features.vectors.to(features.centre.dtype)
+        rotation, degeneracy = self.pose(features._replace(vectors=vectors), permutation, batch)
+        return GroupAction(permutation, rotation, features.centre, {"degeneracy": degeneracy})
+
     def _encode(self, batch: DenseBatch) -> tuple[Tensor, GroupAction, dict[str, Tensor]]:
         """Finds g, then encodes g⁻¹x."""
         features = self.trunk(batch)
         permutation, losses = self.aligner(features.scalars, batch)
-        rotation, degeneracy = self.pose(features, permutation, batch)
-        action = GroupAction(permutation, rotation, features.centre, {"degeneracy": degeneracy})
+        action = self._find_pose(features, permutation, batch)
         return self.code(features, action, batch), action, losses
 
 
+@full_precision
 def canonical_positions(features: NodeFeatures, action: GroupAction) -> Float[Tensor, "b m 3"]:
     """Positions on slots in the predicted frame, in Å; 0 at padding."""
     if action.rotation is None:

@@ -13,6 +13,7 @@ from molae.groups.action import GroupAction
 from molae.nn.mlp import SlotLinear, residual_mlp
 from molae.nn.pose import SlotPose
 from molae.nn.trunk import NodeFeatures
+from molae.ops import full_precision
 
 
 @ENCODERS.register("slots", EncoderConfig)
@@ -45,9 +46,14 @@ class SlotEncoder(Encoder):
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
         slots = batch.mask.shape[1]
         kinds = nn.functional.one_hot(batch.edges, self.edge.shape[1]).to(self.edge.dtype)
+        # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
+        kinds = kinds * batch.mask[:, None, :, None]
         kinds = action.canonical_edges(kinds).flatten(2)
-        # The no-edge category stands for "no edge", not for "no node": padding is masked, not counted.
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
         tokens = tokens + kinds @ self.edge[:slots].flatten(0, 1)
-        tokens = tokens + self.position(canonical_positions(features, action))
+        tokens = tokens + self._place_in_space(canonical_positions(features, action))
         return self.head(self.gather(tokens * batch.mask.unsqueeze(-1)))
+
+    @full_precision
+    def _place_in_space(self, pos: Float[Tensor, "b m 3"]) -> Float[Tensor, "b m d"]:
+        return self.position(pos.to(self.position.weight.dtype))

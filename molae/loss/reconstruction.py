@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from molae.batch.dense import DenseBatch
 from molae.groups.action import GroupAction
+from molae.ops import full_precision
 from molae.registry import Config
 from molae.types import Decoded
 
@@ -50,6 +51,7 @@ class Aligned(NamedTuple):
     mask: Bool[Tensor, "b m"]
 
 
+@full_precision
 def align(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Aligned:
     """Brings a decoded graph and the input to a common order and pose by the group element."""
     if action.is_hard:

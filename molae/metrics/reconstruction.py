@@ -67,7 +67,7 @@ def compare(
     isomeric = Chem.MolToSmiles(reference)
     reference_graph = _skeleton(reference)
     graph = Chem.MolToSmiles(reference_graph, isomericSmiles=False)
-    has_stereo = isomeric != graph and isomeric != Chem.MolToSmiles(reference, isomericSmiles=False)
+    has_stereo = any(mark in isomeric for mark in "@/\\")
     clean = _sanitised(decoded)
     if clean is None:
         return Reconstruction(decoded=decoded is not None, has_stereo=has_stereo)
@@ -93,10 +93,10 @@ def summarise(reconstructions: Sequence[Reconstruction]) -> dict[str, float]:
     Args:
         reconstructions: One comparison for each molecule of the test set, failed ones included.
     Returns:
-        `count`; `failed` (no molecule that RDKit sanitises); the rates over all molecules `exact_rate`,
-        `exact_graph_rate` and `sanitised_rate`; `stereo_correct_rate` over the `stereo_count` molecules of right graph
-        whose reference has stereo; and mean and median of both RMSDs in Å, over the `rmsd_count` molecules
-        of right graph. NaN where there is nothing to average.
+        `count`; `failed` (no molecule that RDKit sanitises); over all molecules `exact_rate`,
+        `exact_graph_rate` and `sanitised_rate`; over the `stereo_count` molecules of right graph whose
+        reference has stereo `stereo_correct_rate`; over the `rmsd_count` molecules of right graph mean and
+        median of both RMSDs in Å. NaN where there is nothing to average.
     """
     with_stereo = [r for r in reconstructions if r.exact_graph and r.has_stereo]
     posed = [r for r in reconstructions if not np.isnan(r.rmsd_action)]
@@ -140,7 +140,7 @@ def _skeleton(mol: Chem.Mol) -> Chem.Mol:
     if not _hydrogens(mol):
         return mol
     every = Chem.RemoveHsParameters()
-    every.removeDefiningBondStereo = True
+    every.removeDefiningBondStereo = True  # type: ignore[assignment]  # RDKit's stub is wrong
     return Chem.RemoveHs(mol, every)
 
 

@@ -17,7 +17,7 @@ FRAMES = {"lowdin": lowdin_frame, "gram_schmidt": gram_schmidt_frame}
 class SlotPose(nn.Module):
     """Frame from two vectors pooled with weights that depend on the slot of a node.
 
-    The weights are the two lowest cosine modes along the slots 0 .. n-1, so the vectors are the two lowest
+    The weights are the lowest cosine modes along the slots 0 .. n-1, so the vectors are the lowest
     normal modes of a chain. Because slots are all different, the vectors vanish for no symmetric molecule,
     unlike any pooling of nodes that do not know their slot; only collinear molecules leave the frame open, and
     for these every completion gives the same canonical positions.
@@ -68,9 +68,10 @@ class PooledPose(nn.Module):
 
 
 def slot_modes(permutation: Tensor, sizes: Int[Tensor, " b"], dtype: torch.dtype) -> Float[Tensor, "b m 2"]:
-    """Cosine modes cos(k π (s + ½) / n), k = 1, 2, of the slot s of each node; expected ones where s is soft."""
+    """Cosine modes cos φ and cos 2φ + cos 3φ, φ = π (s + ½) / n, of the slot s of each node; expected ones where s is soft."""
     hard = permutation.ndim == 2
     slots = permutation if hard else torch.arange(permutation.shape[1], device=permutation.device).unsqueeze(0)
     phase = math.pi * (slots.to(dtype) + 0.5) / sizes.clamp(min=1).unsqueeze(1)
-    modes = torch.stack([torch.cos(phase), torch.cos(2 * phase)], dim=-1)
+    # cos 2φ alone would vanish on every chain with an inversion centre, such as anti-butane.
+    modes = torch.stack([torch.cos(phase), torch.cos(2 * phase) + torch.cos(3 * phase)], dim=-1)
     return modes if hard else permutation.to(dtype) @ modes

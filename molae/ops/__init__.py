@@ -2,11 +2,13 @@
 
 from molae.ops.norms import safe_norm, safe_normalise
 from molae.ops.orthogonalise import align_rotation, gram_schmidt_frame, lowdin_frame
+from molae.ops.precision import full_precision
 from molae.ops.sinkhorn import assign, sinkhorn
 
 __all__ = [
     "align_rotation",
     "assign",
+    "full_precision",
     "gram_schmidt_frame",
     "lowdin_frame",
     "safe_norm",

@@ -158,7 +158,8 @@ def test_junk_never_crashes(tmp_path_factory: pytest.TempPathFactory, junk: byte
         rows, columns = read(path, chunk_size=3)
     except DataError:
         return
-    assert [row.number for row in rows] == list(range(1, len(rows) + 1)) and len(columns) == len(rows)
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    assert len(columns) == len(rows)
     if suffix == ".smi":
         lines = junk.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
         assert len(rows) == len(lines.removesuffix("\n").split("\n"))
@@ -195,7 +196,7 @@ def test_smiles_column_is_found_by_name(tmp_path: Path) -> None:
         chosen("compound,activity")
     with pytest.raises(DataError, match="which column"):
         chosen("smiles_a,smiles_b")
-    with pytest.raises(DataError, match="'othr'.*did you mean 'other'"):
+    with pytest.raises(DataError, match=r"'othr'.*did you mean 'other'"):
         chosen("smiles,other", smiles_column="othr")
     with pytest.raises(DataError, match="'key'"):
         chosen("smiles,other", id_column="key")

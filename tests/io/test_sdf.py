@@ -38,10 +38,12 @@ M  END
 """
 
 
-def read(tmp_path: Path, text: str, **options: str) -> tuple[list[Row], dict[str, list[str | None]]]:
+def read(
+    tmp_path: Path, text: str, id_column: str | None = None
+) -> tuple[list[Row], dict[str, list[str | None]]]:
     path = tmp_path / "x.sdf"
     path.write_text(text)
-    with open_rows(path, **options) as reader:
+    with open_rows(path, id_column=id_column) as reader:
         (chunk,) = reader
     return chunk.rows, chunk.columns.to_pydict()
 

@@ -22,7 +22,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             {"model": {}, "training": {"batchsize": 3}},
             r"unknown key 'batchsize' in \[training\].*'batch_size'",
         ),
-        ({"model": {}, "trainning": {}}, r"unknown key 'trainning' in \[config file\].*'training'"),
+        ({"model": {}, "train": {}}, r"unknown key 'train' in \[config file\].*'training'"),
         ({"model": {"encodr": {}}}, r"unknown key 'encodr' in \[model\].*'encoder'"),
         ({"model": {}, "training": {"steps": 0}}, r"\[training\] steps: .*got 0"),
         ({"model": {}, "training": {"precision": "16"}}, r"\[training\] precision: .*bf16-mixed"),
