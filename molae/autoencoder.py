@@ -1,8 +1,8 @@
 """The autoencoder: encoder, decoder and aligner joined by the group element.
 
-    code, g = encoder(x)            molae.encoder   (the permutation of g is predicted in molae.align)
-    x̂ = decoder(code)               molae.decoder
-    loss(g · x̂, x)                  molae.loss
+code, g = encoder(x)            molae.encoder   (the permutation of g is predicted in molae.align)
+x̂ = decoder(code)               molae.decoder
+loss(g · x̂, x)                  molae.loss
 """
 
 from __future__ import annotations
@@ -91,7 +91,10 @@ class Autoencoder(nn.Module):
         Returns:
             `loss`, the mean over the graphs of the sum of all terms; and the mean of each term.
         """
-        if generator is not None and torch.rand((), generator=generator, device=generator.device) < self.config.mirror:
+        if (
+            generator is not None
+            and torch.rand((), generator=generator, device=generator.device) < self.config.mirror
+        ):
             batch = batch.mirrored()
         encoding, aligned, _ = self._reconstruct(batch)
         terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from molae.groups.action import GroupAction
+from molae.groups.action import GroupAction
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class Encoding(NamedTuple):
     """What an encoder makes of a batch.
 
     Attributes:
-        invariant: The code, unchanged by every element of the encoder's group. Its last channels are pseudo-scalars,
-            which a reflection negates, as many as the encoder's `odd_size`.
+        invariant: The code, unchanged by every element of the encoder's group. Its last channels are
+            pseudo-scalars, which a reflection negates, as many as the encoder's `odd_size`.
         action: The group element g with x ≈ g · x̂.
         losses: Terms that teach the action, one value for each graph; empty at evaluation.
     """

@@ -1,6 +1,7 @@
 """Aligners: which node of the input belongs to which slot of the decoder.
 
-To add one: write a module here with a configuration and a class registered in `ALIGNERS`, and import it below.
+To add one: write a module here with a configuration and a class registered in `ALIGNERS`, and import it
+below.
 """
 
 from molae.align.base import ALIGNERS, Aligner
@@ -9,4 +10,11 @@ from molae.align.hungarian import HungarianAligner
 from molae.align.sinkhorn import SinkhornAligner
 from molae.align.softsort import SoftSortAligner
 
-__all__ = ["ALIGNERS", "Aligner", "CanonicalAligner", "HungarianAligner", "SinkhornAligner", "SoftSortAligner"]
+__all__ = [
+    "ALIGNERS",
+    "Aligner",
+    "CanonicalAligner",
+    "HungarianAligner",
+    "SinkhornAligner",
+    "SoftSortAligner",
+]

@@ -16,7 +16,8 @@ from molae.registry import Registry
 class Aligner(nn.Module):
     """Finds the permutation part of the group element.
 
-    The permutation is soft, a doubly stochastic matrix, at most while training; at evaluation it is always valid.
+    The permutation is soft, a doubly stochastic matrix, at most while training; at evaluation it is always
+    valid.
     """
 
     @abstractmethod
@@ -27,8 +28,8 @@ class Aligner(nn.Module):
             scalars: Invariant features of the nodes.
             batch: The graphs.
         Returns:
-            Slot of each node (b m), or a soft permutation (b m m, nodes by slots); and the losses that teach it, one
-            value for each graph.
+            Slot of each node (b m), or a soft permutation (b m m, nodes by slots); and the losses that teach
+            it, one value for each graph.
         """
 
     def match(

@@ -24,8 +24,8 @@ class HungarianConfig(Config):
 class HungarianAligner(Aligner):
     """Assigns nodes to slots by their cost under what was decoded; nothing is predicted.
 
-    Until the decoder has spoken the nodes keep the numbers they have, so this aligner goes with an encoder whose code
-    does not depend on slots (`pooled`).
+    Until the decoder has spoken the nodes keep the numbers they have, so this aligner goes with an encoder
+    whose code does not depend on slots (`pooled`).
     """
 
     def __init__(self, config: HungarianConfig, schema: Schema, width: int) -> None:

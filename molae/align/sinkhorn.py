@@ -18,7 +18,8 @@ class SinkhornConfig(Config):
     Attributes:
         iterations: Normalisations of rows and columns.
         temperature: Divides the scores.
-        teacher: Weight of the cross-entropy to the canonical order; 0 learns the order from reconstruction alone.
+        teacher: Weight of the cross-entropy to the canonical order; 0 learns the order from reconstruction
+            alone.
     """
 
     iterations: int = 10

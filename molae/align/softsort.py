@@ -16,7 +16,8 @@ class SoftSortConfig(Config):
 
     Attributes:
         temperature: Divides the differences of scores.
-        teacher: Weight of the cross-entropy to the canonical order; 0 learns the order from reconstruction alone.
+        teacher: Weight of the cross-entropy to the canonical order; 0 learns the order from reconstruction
+            alone.
     """
 
     temperature: float = 1.0

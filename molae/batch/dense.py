@@ -42,10 +42,10 @@ class DenseBatch:
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DenseBatch:
         """Moves the batch to a device; `dtype`, where given, is that of the positions."""
-        moved = {f.name: None if (v := getattr(self, f.name)) is None else v.to(device) for f in fields(self)}
-        if dtype is not None and moved["pos"] is not None:
+        moved = {f.name: value.to(device) for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        if dtype is not None and "pos" in moved:
             moved["pos"] = moved["pos"].to(dtype)
-        return DenseBatch(**moved)
+        return replace(self, **moved)
 
     def renumber(self, index: Int[Tensor, "b m"]) -> DenseBatch:
         """Takes node `index[b, i]` as the new node `i`; real nodes must stay ahead of padding."""

@@ -81,7 +81,9 @@ class PackedDataset:
         except FileNotFoundError as error:
             raise DataError(f"no packed data set at {path}") from error
         except Exception as error:
-            raise DataError(f"{path} is not a packed data set ({error}); write one with `molae pack`") from error
+            raise DataError(
+                f"{path} is not a packed data set ({error}); write one with `molae pack`"
+            ) from error
         return cls(arrays, schema)
 
     def __len__(self) -> int:
@@ -91,9 +93,12 @@ class PackedDataset:
         """The graphs of `indices`, in that order, as a data set of their own."""
         node, _, _ = _spread(self._node_start, self.sizes, indices)
         bond, _, _ = _spread(self._bond_start, self._bond_counts, indices)
-        by_node = {name: self._arrays[name][node] for name in ("nodes", "pos", "mirror_slot", "tie") if name in self._arrays}
-        by_graph = {name: self._arrays[name][indices] for name in ("sizes", "bond_counts", "rows")}
-        return PackedDataset({**by_node, **by_graph, "bonds": self._arrays["bonds"][bond]}, self.schema)
+        picks: dict[str, np.ndarray] = {
+            **dict.fromkeys(("nodes", "pos", "mirror_slot", "tie"), node),
+            **dict.fromkeys(("sizes", "bond_counts", "rows"), indices),
+            "bonds": bond,
+        }
+        return PackedDataset({name: values[picks[name]] for name, values in self._arrays.items()}, self.schema)
 
     def batch(self, indices: Int[np.ndarray, " b"]) -> DenseBatch:
         """Pads the graphs of `indices` to the largest of them."""
@@ -128,7 +133,9 @@ class PackedDataset:
         )
 
 
-def _spread(starts: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _spread(
+    starts: np.ndarray, counts: np.ndarray, indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flat index, owner and place of every element of the variable-length runs that `indices` picks."""
     picked = counts[indices]
     owner = np.repeat(np.arange(len(indices)), picked)

@@ -13,12 +13,14 @@ class Schema(Config):
         edge_types: Number of edge categories, category 0 meaning that there is no edge.
         max_nodes: Most nodes that a graph may have.
         coordinates: Whether nodes carry positions, in Å.
+        hydrogens: Whether the hydrogens of a molecule are nodes, not counts on the atoms that bear them.
     """
 
     node_channels: tuple[tuple[str, int], ...]
     edge_types: int
     max_nodes: int
     coordinates: bool = True
+    hydrogens: bool = False
 
     @property
     def node_sizes(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from molae.types import Graph
 
 _ELEMENT = {number: category for category, number in enumerate(ATOMIC_NUMBERS)}
 _CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
-_BOND = {bond: category for category, bond in enumerate(BONDS) if bond is not None}
+_BOND = {bond: category for category, bond in enumerate(BONDS) if category > 0}
 
 
 def featurise(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
@@ -52,11 +52,15 @@ def _atom(atom: Chem.Atom) -> tuple[int, int, int, int]:
     if atom.GetAtomicNum() not in _ELEMENT:
         raise RowError(f"element {symbol} (atom {number}) is none of {' '.join(ELEMENTS)}", "element")
     if atom.GetFormalCharge() not in _CHARGE:
-        raise RowError(f"charge {atom.GetFormalCharge():+d} on {symbol} (atom {number}) is out of range", "charge")
+        raise RowError(
+            f"charge {atom.GetFormalCharge():+d} on {symbol} (atom {number}) is out of range", "charge"
+        )
     if atom.GetTotalNumHs() > MOST_HYDROGENS:
         raise RowError(f"{atom.GetTotalNumHs()} hydrogens on {symbol} (atom {number})", "valence")
     if atom.GetNumRadicalElectrons() > MOST_RADICALS:
-        raise RowError(f"{atom.GetNumRadicalElectrons()} unpaired electrons on {symbol} (atom {number})", "radical")
+        raise RowError(
+            f"{atom.GetNumRadicalElectrons()} unpaired electrons on {symbol} (atom {number})", "radical"
+        )
     return (
         _ELEMENT[atom.GetAtomicNum()],
         _CHARGE[atom.GetFormalCharge()],

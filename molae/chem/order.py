@@ -1,10 +1,10 @@
 """A canonical order of the nodes of a graph, ties broken one by one by its shape.
 
-The graph alone orders its nodes up to its automorphisms: iterated colour refinement (Weisfeiler and Leman 1968)
-sorts them into cells. Nodes of one cell are then told apart by the positions: first by invariants of SE(3)
-that differ by more than a tolerance, signed volumes among them, and where none differs, by singling out one node and
-refining again. Refining after every choice keeps coupled choices consistent: in benzene, of the 6! orders that
-independent choices would give only the 12 that are rotations of each other can come out.
+The graph alone orders its nodes up to its automorphisms: iterated colour refinement (Weisfeiler and Leman
+1968) sorts them into cells. Nodes of one cell are then told apart by the positions: first by invariants of
+SE(3) that differ by more than a tolerance, signed volumes among them, and where none differs, by singling out
+one node and refining again. Refining after every choice keeps coupled choices consistent: in benzene, of the
+6! orders that independent choices would give only the 12 that are rotations of each other can come out.
 
 Only numpy is needed here, so that a packed data set can be ordered where RDKit is not installed.
 """
@@ -108,7 +108,9 @@ def _split(
         order = np.argsort(values, kind="stable")
         steps = np.diff(values[order]) > TOLERANCE
         if steps.any():
-            ranks[cell[order]] += np.maximum.accumulate(np.concatenate([[0], np.where(steps, np.arange(1, len(cell)), 0)]))
+            ranks[cell[order]] += np.maximum.accumulate(
+                np.concatenate([[0], np.where(steps, np.arange(1, len(cell)), 0)])
+            )
             return ranks, is_signed
     first, used_sign = _least(unsigned, signed, len(cell))
     ranks[cell] += 1
@@ -126,7 +128,9 @@ def _least(unsigned: list, signed: list, count: int) -> tuple[int, bool]:
     return int(left[0]), False
 
 
-def _invariants(ranks: Int[np.ndarray, " n"], cell: Int[np.ndarray, " c"], pos: np.ndarray | None) -> tuple[list, list]:
+def _invariants(
+    ranks: Int[np.ndarray, " n"], cell: Int[np.ndarray, " c"], pos: np.ndarray | None
+) -> tuple[list, list]:
     """Invariants of the nodes of a cell: unsigned ones, and ones that a reflection negates."""
     if pos is None:
         return [], []

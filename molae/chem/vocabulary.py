@@ -13,7 +13,7 @@ MOST_HYDROGENS = 4
 #: Unpaired electrons: category r means r of them.
 MOST_RADICALS = 2
 #: Bond types by category; category 0 means that there is no bond.
-BONDS = (None, BondType.SINGLE, BondType.DOUBLE, BondType.TRIPLE, BondType.AROMATIC)
+BONDS = (BondType.ZERO, BondType.SINGLE, BondType.DOUBLE, BondType.TRIPLE, BondType.AROMATIC)
 
 ATOMIC_NUMBERS = tuple(GetPeriodicTable().GetAtomicNumber(symbol) for symbol in ELEMENTS)
 

@@ -1,7 +1,7 @@
 """What all encoders have in common: canonicalise, then encode.
 
-A group element g is found first; the code is then read off g⁻¹x. Since g(h·x) = h·g(x), g⁻¹x is the same for every
-pose and numbering of x, so that any network on it is an exactly invariant encoder.
+A group element g is found first; the code is then read off g⁻¹x. Since g(h·x) = h·g(x), g⁻¹x is the same for
+every pose and numbering of x, so that any network on it is an exactly invariant encoder.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class EncoderConfig(Config):
 class Encoder(nn.Module):
     """Base of the encoders for G = SE(3) × S_n.
 
-    The code has an even part (`0e`), which a mirror image shares, and an odd part (`0o`), whose sign it flips. Whatever
-    network η a subclass brings, with x̄ the mirror image of x, the parts
+    The code has an even part (`0e`), which a mirror image shares, and an odd part (`0o`), whose sign it
+    flips. Whatever network η a subclass brings, with x̄ the mirror image of x, the parts
 
         even = (η(x) + η(x̄)) / 2,    odd = (η(x) - η(x̄)) / 2
 
@@ -65,7 +65,9 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__()
         self.aligner = aligner
-        self.trunk = EquivariantTrunk(schema, config.width, config.vectors, config.layers, ties=config.layers > 0)
+        self.trunk = EquivariantTrunk(
+            schema, config.width, config.vectors, config.layers, ties=config.layers > 0
+        )
         self.odd_size = round(config.odd_share * code_size)
         self.even_size = code_size - self.odd_size
 
@@ -107,11 +109,11 @@ class Encoder(nn.Module):
 
 
 @full_precision
-def canonical_positions(features: NodeFeatures, action: GroupAction) -> Float[Tensor, "b m 3"]:
-    """Positions on slots in the predicted frame, in Å; 0 at padding."""
+def positions_in_frame(features: NodeFeatures, action: GroupAction) -> Float[Tensor, "b m 3"]:
+    """Positions of the nodes in the predicted frame, in Å; 0 at padding."""
     if action.rotation is None:
         raise ValueError("the action of an encoder with positions must have a rotation")
-    return action.canonical_nodes(features.vectors[:, :, 0] @ action.rotation)
+    return features.vectors[:, :, 0].to(action.rotation.dtype) @ action.rotation
 
 
 def _with_mirror_images(batch: DenseBatch) -> DenseBatch:
@@ -126,7 +128,9 @@ def _take(action: GroupAction, count: int) -> GroupAction:
     if action.rotation is None or action.translation is None:
         raise ValueError("the action of an encoder with positions must have a rotation and a translation")
     figures = {name: figure[:count] for name, figure in action.diagnostics.items()}
-    return GroupAction(action.permutation[:count], action.rotation[:count], action.translation[:count], figures)
+    return GroupAction(
+        action.permutation[:count], action.rotation[:count], action.translation[:count], figures
+    )
 
 
 ENCODERS: Registry[Encoder] = Registry("encoder")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
-from molae.encoder.base import ENCODERS, Encoder, EncoderConfig
+from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
 from molae.groups.action import GroupAction
 from molae.nn.mlp import ResidualBlock, residual_mlp
 from molae.nn.pose import PooledPose
@@ -31,14 +32,16 @@ class PooledEncoder(Encoder):
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
         self.rotation = PooledPose(config.width, 1 + self.trunk.new_vectors, config.frame)
-        self.token = nn.Sequential(nn.Linear(config.width + 3, config.head_width), ResidualBlock(config.head_width))
+        self.token = nn.Sequential(
+            nn.Linear(config.width + 3, config.head_width), ResidualBlock(config.head_width)
+        )
         self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, code_size)
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
         return self.rotation(features, batch.sizes)
 
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
-        framed = features.vectors[:, :, 0] @ action.rotation
-        tokens = self.token(nn.functional.pad(features.scalars, (0, 3)) + nn.functional.pad(framed, (features.scalars.shape[-1], 0)))
+        framed = positions_in_frame(features, action)
+        tokens = self.token(torch.cat([features.scalars, framed.to(features.scalars.dtype)], dim=-1))
         pooled = (tokens * batch.mask.unsqueeze(-1)).sum(1) / batch.sizes.clamp(min=1).sqrt().unsqueeze(1)
         return self.head(pooled)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
-from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, canonical_positions
+from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
 from molae.groups.action import GroupAction
 from molae.nn.mlp import SlotLinear, residual_mlp
 from molae.nn.pose import SlotPose
@@ -20,9 +20,9 @@ from molae.ops import full_precision
 class SlotEncoder(Encoder):
     """Code of all slots at once, each slot with weights of its own.
 
-    Nodes carry their categories, their edges to the other slots, and their positions in the predicted frame. One linear
-    map takes them, slot by slot, to a vector; residual blocks follow. What is linear in positions reaches the code
-    unhindered, which is what a precise geometry needs.
+    Nodes carry their categories, their edges to the other slots, and their positions in the predicted frame.
+    One linear map takes them, slot by slot, to a vector; residual blocks follow. What is linear in positions
+    reaches the code unhindered, which is what a precise geometry needs.
 
     Args:
         config: Configuration.
@@ -51,7 +51,7 @@ class SlotEncoder(Encoder):
         kinds = action.canonical_edges(kinds).flatten(2)
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
         tokens = tokens + kinds @ self.edge[:slots].flatten(0, 1)
-        tokens = tokens + self._place_in_space(canonical_positions(features, action))
+        tokens = tokens + self._place_in_space(action.canonical_nodes(positions_in_frame(features, action)))
         return self.head(self.gather(tokens * batch.mask.unsqueeze(-1)))
 
     @full_precision

@@ -67,7 +67,9 @@ def align(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Aligned:
     return Aligned(moved, batch.nodes, batch.edges, batch.pos, batch.mask)
 
 
-def reconstruction_terms(aligned: Aligned, sizes: Int[Tensor, " b"], config: LossConfig) -> dict[str, Float[Tensor, " b"]]:
+def reconstruction_terms(
+    aligned: Aligned, sizes: Int[Tensor, " b"], config: LossConfig
+) -> dict[str, Float[Tensor, " b"]]:
     """Measures how far a decoded graph is from the input.
 
     Args:
@@ -75,8 +77,8 @@ def reconstruction_terms(aligned: Aligned, sizes: Int[Tensor, " b"], config: Los
         sizes: True number of nodes.
         config: Weights.
     Returns:
-        Weighted terms, one value for each graph: negative log-likelihoods of the number of nodes, of the node and edge
-        categories (each pair once), summed; and the sum of the distances in Å.
+        Weighted terms, one value for each graph: negative log-likelihoods of the number of nodes, of the node
+        and edge categories (each pair once), summed; and the sum of the distances in Å.
     """
     decoded, mask = aligned.decoded, aligned.mask
     terms = {
@@ -92,14 +94,21 @@ def reconstruction_terms(aligned: Aligned, sizes: Int[Tensor, " b"], config: Los
 
 
 @torch.no_grad()
-def node_costs(decoded: Decoded, action: GroupAction, batch: DenseBatch, config: LossConfig) -> Float[Tensor, "b m m"]:
+def node_costs(
+    decoded: Decoded, action: GroupAction, batch: DenseBatch, config: LossConfig
+) -> Float[Tensor, "b m m"]:
     """Cost of giving each node (row) to each slot (column): what the node terms of the loss would be."""
     costs = torch.zeros_like(batch.mask.unsqueeze(2) * batch.mask.unsqueeze(1), dtype=torch.float32)
     for channel, scores in enumerate(decoded.node_logits):
         log = scores.float().log_softmax(-1)
         index = batch.nodes[..., channel].unsqueeze(1).expand(-1, log.shape[1], -1)
         costs = costs - log.gather(2, index).transpose(1, 2)
-    if decoded.pos is not None and batch.pos is not None and action.rotation is not None and action.translation is not None:
+    if (
+        decoded.pos is not None
+        and batch.pos is not None
+        and action.rotation is not None
+        and action.translation is not None
+    ):
         moved = (batch.pos - action.translation.unsqueeze(1)) @ action.rotation
         costs = costs + config.position * torch.cdist(moved.float(), decoded.pos.float())
     return costs

@@ -13,9 +13,9 @@ from molae.ops import safe_norm
 class EquivariantLayer(nn.Module):
     """One round of messages between all pairs of nodes.
 
-    Messages see both nodes' scalars, their distance and their edge; vectors grow along unit differences with bounded
-    weights, so that depth does not blow them up. A reflection leaves the scalars and turns the vectors:
-    `irreps` names them.
+    Messages see both nodes' scalars, their distance and their edge; vectors grow along unit differences with
+    bounded weights, so that depth does not blow them up. A reflection leaves the scalars and turns the
+    vectors: `irreps` names them.
 
     Args:
         width: Scalar channels of a node.

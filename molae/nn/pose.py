@@ -19,8 +19,8 @@ class SlotPose(nn.Module):
 
     The weights are the lowest cosine modes along the slots 0 .. n-1, so the vectors are the lowest
     normal modes of a chain. Because slots are all different, the vectors vanish for no symmetric molecule,
-    unlike any pooling of nodes that do not know their slot; only collinear molecules leave the frame open, and
-    for these every completion gives the same canonical positions.
+    unlike any pooling of nodes that do not know their slot; only collinear molecules leave the frame open,
+    and for these every completion gives the same canonical positions.
 
     Args:
         vectors: Vector channels of a node.
@@ -45,7 +45,8 @@ class SlotPose(nn.Module):
 
 
 class PooledPose(nn.Module):
-    """Frame from two vectors pooled with learned weights of the nodes, as published (GIAE, Winter et al. 2022).
+    """Frame from two vectors pooled with learned weights of the nodes, as published (GIAE, Winter et al.
+    2022).
 
     Symmetric molecules make both vectors vanish; the degeneracy tells.
 
@@ -60,7 +61,9 @@ class PooledPose(nn.Module):
         self.frame = FRAMES[frame]
         self.weigh = nn.Linear(width, 2 * vectors)
 
-    def forward(self, features: NodeFeatures, sizes: Int[Tensor, " b"]) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, " b"]]:
+    def forward(
+        self, features: NodeFeatures, sizes: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, " b"]]:
         """Returns rotations and their degeneracy, see `molae.ops.lowdin_frame`."""
         weights = self.weigh(features.scalars).unflatten(-1, (2, -1))
         pooled = torch.einsum("bmkv,bmvx->bkx", weights, features.vectors)
@@ -70,7 +73,9 @@ class PooledPose(nn.Module):
 def slot_modes(permutation: Tensor, sizes: Int[Tensor, " b"], dtype: torch.dtype) -> Float[Tensor, "b m 2"]:
     """Cosine modes cos φ and cos 2φ + cos 3φ, φ = π (s + ½) / n, of the slot s of each node; expected ones where s is soft."""
     hard = permutation.ndim == 2
-    slots = permutation if hard else torch.arange(permutation.shape[1], device=permutation.device).unsqueeze(0)
+    slots = (
+        permutation if hard else torch.arange(permutation.shape[1], device=permutation.device).unsqueeze(0)
+    )
     phase = math.pi * (slots.to(dtype) + 0.5) / sizes.clamp(min=1).unsqueeze(1)
     # cos 2φ alone would vanish on every chain with an inversion centre, such as anti-butane.
     modes = torch.stack([torch.cos(phase), torch.cos(2 * phase) + torch.cos(3 * phase)], dim=-1)

@@ -45,7 +45,9 @@ class EquivariantTrunk(nn.Module):
         super().__init__()
         self.embed = CategoryEmbedding(schema.node_sizes, width)
         self.ties = nn.Embedding(schema.max_nodes, width) if ties else None
-        self.layers = nn.ModuleList(EquivariantLayer(width, vectors, schema.edge_types) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            EquivariantLayer(width, vectors, schema.edge_types) for _ in range(layers)
+        )
         self.new_vectors = vectors if layers else 0
         self.irreps = Irreps(f"{width}x0e + {1 + self.new_vectors}x1o")
 
