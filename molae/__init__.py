@@ -1,0 +1,47 @@
+"""Molecules to vectors that do not change when they are rotated, moved or renumbered; and back.
+
+    import molae
+
+    vectors = molae.embed(["CCO", "c1ccccc1"])
+    again = molae.reconstruct(["CCO"])[0].smiles
+
+What these names stand for is imported when they are first used, so that `import molae` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from molae.apps.embed import embed
+    from molae.apps.embedder import MoleculeEmbedder
+    from molae.apps.loading import load
+    from molae.apps.reconstruct import interpolate, reconstruct
+
+    __version__: str
+
+__all__ = ["MoleculeEmbedder", "__version__", "embed", "interpolate", "load", "reconstruct"]
+
+_HOMES = {
+    "MoleculeEmbedder": "molae.apps.embedder",
+    "embed": "molae.apps.embed",
+    "interpolate": "molae.apps.reconstruct",
+    "load": "molae.apps.loading",
+    "reconstruct": "molae.apps.reconstruct",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("molae")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'molae' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,7 +18,14 @@ class Aligner(nn.Module):
 
     The permutation is soft, a doubly stochastic matrix, at most while training; at evaluation it is always
     valid.
+
+    Attributes:
+        predicts: Whether `forward` knows the slots, before anything is decoded.
+        reads_features: Whether the slots depend on the scalars, which must then tell the nodes apart.
     """
+
+    predicts = True
+    reads_features = False
 
     @abstractmethod
     def forward(self, scalars: Float[Tensor, "b m d"], batch: DenseBatch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -28,6 +28,8 @@ class HungarianAligner(Aligner):
     whose code does not depend on slots (`pooled`).
     """
 
+    predicts = False
+
     def __init__(self, config: HungarianConfig, schema: Schema, width: int) -> None:
         super().__init__()
 

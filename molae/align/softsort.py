@@ -31,6 +31,8 @@ class SoftSortAligner(Aligner):
     The published permuter of PIGVAE and GIAE. The soft matrix has rows that sum to one, its columns need not.
     """
 
+    reads_features = True
+
     def __init__(self, config: SoftSortConfig, schema: Schema, width: int) -> None:
         super().__init__()
         self.config = config

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from molae.groups.permutation import inverse_index, take_nodes
+
 
 @dataclass(frozen=True)
 class DenseBatch:
@@ -42,7 +44,9 @@ class DenseBatch:
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DenseBatch:
         """Moves the batch to a device; `dtype`, where given, is that of the positions."""
-        moved = {f.name: value.to(device) for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        moved = {
+            f.name: value.to(device) for f in fields(self) if (value := getattr(self, f.name)) is not None
+        }
         if dtype is not None and "pos" in moved:
             moved["pos"] = moved["pos"].to(dtype)
         return replace(self, **moved)
@@ -63,7 +67,9 @@ class DenseBatch:
         )
 
     def mirrored(self) -> DenseBatch:
-        """The mirror images: positions negated, canonical slots of the two images exchanged."""
+        """The mirror images: positions negated, canonical slots of the two images exchanged, and ranks with them."""
         if self.pos is None:
             raise ValueError("graphs without positions have no mirror image")
-        return replace(self, pos=-self.pos, slot=self.mirror_slot, mirror_slot=self.slot)
+        # What lies at slot s of the one image lies at slot s of the other too, and has the rank of the one.
+        tie = take_nodes(take_nodes(self.tie, inverse_index(self.slot)), self.mirror_slot)
+        return replace(self, pos=-self.pos, slot=self.mirror_slot, mirror_slot=self.slot, tie=tie)

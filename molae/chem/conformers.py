@@ -14,13 +14,27 @@ from molae.chem.stereo import assign_stereo_from_positions
 from molae.errors import RowError
 
 TIMEOUT = 30
-# Tries from the metric matrix before random coordinates, which large molecules need.
-METRIC_TRIES = 50
+# Tries for each conformer asked for, and settings of ETKDGv3, in turn. Large molecules need random
+# coordinates. Strained cages need bare distance geometry: RDKit's checks of stereocentres refuse good
+# geometries of them, and its knowledge of torsions works against them; so the right isomer is left to chance.
+ATTEMPTS: tuple[tuple[int, dict[str, int]], ...] = (
+    (1, {"maxIterations": 50}),
+    (1, {"useRandomCoords": True}),
+    (
+        20,
+        {
+            "useRandomCoords": True,
+            "enforceChirality": False,
+            "useBasicKnowledge": False,
+            "useExpTorsionAnglePrefs": False,
+        },
+    ),
+)
 RELAXATION_STEPS = 1000
+# Conformer k of a run takes its seed plus k: the runs of neighbouring seeds must not share them.
+SEED_STRIDE = 10_007
 # Conformers nearer than this to one another are one minimum, in Å.
 DISTINCT_RMSD = 0.125
-# Spellings whose canonical SMILES changes when it is read again settle within two or three rounds.
-MAX_ROUNDS = 10
 _EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
 
 
@@ -34,11 +48,11 @@ def embed_conformer(mol: Chem.Mol, seed: int = 0, timeout: int = TIMEOUT, relax:
     Args:
         mol: Molecule as `prepare` leaves it; a conformer that it has is ignored.
         seed: Seed of the embedding.
-        timeout: Most seconds for each of the two attempts, the second from random coordinates.
+        timeout: Most seconds for each attempt, of which there are three.
         relax: Whether to relax the embedded geometry.
     Returns:
-        A copy with one conformer in Å and the stereo of it; atoms in the same order, hydrogens that define a
-        double bond whose geometry was open behind them.
+        A copy with one conformer in Å and the stereo of it. Atoms are in the same order (bonds need not be);
+        hydrogens that define a double bond whose geometry was open are behind them.
     Raises:
         RowError: `embed_failed`, `embed_timeout`, or `stereo_mismatch` where the geometry is another isomer.
     """
@@ -54,7 +68,7 @@ def embed_conformers(
         mol: Molecule as `prepare` leaves it.
         n: Number of conformers to try.
         seed: Seed of the embedding.
-        timeout: Most seconds for each of the two attempts.
+        timeout: Most seconds for each attempt.
         relax: Whether to relax the embedded geometries.
     Returns:
         One molecule for each conformer that is more than 0.125 Å of heavy-atom RMSD from those before it.
@@ -63,77 +77,90 @@ def embed_conformers(
         RowError: As `embed_conformer`, if no conformer is left.
     """
     canonical, order = _canonical(mol)
-    with BlockLogs():
-        full = _embed(Chem.AddHs(canonical), n, seed, timeout)
-        if relax:
-            _relax(full)
-    found = [_with_conformer(full, conformer.GetId()) for conformer in full.GetConformers()]
-    right = [each for each in found if each.HasSubstructMatch(canonical, useChirality=True)]
-    if not right:
-        raise RowError("the embedded geometry is another stereoisomer than the input", "stereo_mismatch")
-    return [_renumbered(each, order) for each in _distinct(right)]
+    for tries, settings in ATTEMPTS:
+        parameters = _parameters(seed, timeout, **settings)
+        try:
+            with BlockLogs():
+                found = _embed(canonical, n, tries * n, parameters, relax)
+            return [_renumbered(each, order) for each in _distinct(found)]
+        except RowError as error:
+            failure = error
+            if failure.kind == "embed_timeout" and parameters.useRandomCoords:
+                break
+    raise failure
 
 
 def _canonical(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"]]:
     """Reads the molecule back from its canonical SMILES; `order[i]` is the atom of `mol` that is now atom i.
 
-    Some canonical SMILES change when they are read and written again, hence the loop to a SMILES that
-    all spellings end in.
+    The canonical SMILES of some small cages changes when it is read and written again, once or for ever:
+    hence the loop, to the SMILES that reads back as itself, or the first by alphabet of those that alternate.
     """
     reader = Chem.SmilesParserParams()
     reader.removeHs = False  # type: ignore[assignment]  # RDKit's stub is wrong
     order = np.arange(mol.GetNumAtoms())
     seen: dict[str, tuple[Chem.Mol, Int[np.ndarray, "n"]]] = {}
-    for _ in range(MAX_ROUNDS):
-        smiles = Chem.MolToSmiles(mol)
-        if smiles in seen:
-            break
+    while (smiles := Chem.MolToSmiles(mol)) not in seen:
         written = mol.GetPropsAsDict(includePrivate=True, includeComputed=True)["_smilesAtomOutputOrder"]
         mol, order = Chem.MolFromSmiles(smiles, reader), order[list(written)]
         seen[smiles] = mol, order
-    # The SMILES that reads back as itself, or one of a cycle.
-    return seen[smiles]
+    rounds = list(seen)
+    return seen[min(rounds[rounds.index(smiles) :])]
 
 
-def _embed(full: Chem.Mol, n: int, seed: int, timeout: int) -> Chem.Mol:
-    for random_coordinates in (False, True):
-        parameters = _parameters(
-            randomSeed=seed,
-            timeout=timeout,
-            trackFailures=True,
-            useRandomCoords=random_coordinates,
-            maxIterations=0 if random_coordinates else METRIC_TRIES,
-        )
-        try:
-            found = rdDistGeom.EmbedMultipleConfs(full, n, parameters)
-        except (RuntimeError, ValueError) as error:
-            raise RowError(f"no 3D conformer: {error}", "embed_failed") from error
-        if len(found):
-            return full
-    if parameters.GetFailureCounts()[_EXCEEDED_TIMEOUT]:
-        raise RowError(f"no 3D conformer within {timeout} s", "embed_timeout")
-    raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")
+def _embed(
+    canonical: Chem.Mol, n: int, tries: int, parameters: rdDistGeom.EmbedParameters, relax: bool
+) -> list[Chem.Mol]:
+    """Makes up to `n` conformers of the right isomer, each a molecule, hydrogens as `prepare` leaves them."""
+    full = Chem.AddHs(canonical)
+    try:
+        # The identifier of a try that ran out of time is -1.
+        identifiers = [i for i in rdDistGeom.EmbedMultipleConfs(full, tries, parameters) if i >= 0]
+    except (RuntimeError, ValueError) as error:
+        raise RowError(f"no 3D conformer: {error}", "embed_failed") from error
+    if not identifiers and parameters.GetFailureCounts()[_EXCEEDED_TIMEOUT]:
+        raise RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")
+    if not identifiers:
+        raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")
+    posed = [Chem.Mol(full, confId=identifier) for identifier in identifiers]
+    right = [each for each in posed if _is_isomer(_reduced(each), canonical)][:n]
+    if not right:
+        raise RowError("every embedded geometry is another stereoisomer than the input", "stereo_mismatch")
+    return [_relaxed(each, canonical) if relax else _reduced(each) for each in right]
 
 
-def _parameters(**values: int) -> rdDistGeom.EmbedParameters:
+def _parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedParameters:
     parameters = rdDistGeom.ETKDGv3()
-    for name, value in values.items():
+    settings |= {
+        # Else conformer k takes (k + 1) times the seed: with seed 0, all the same.
+        "enableSequentialRandomSeeds": True,
+        "randomSeed": seed % (2**31 // SEED_STRIDE) * SEED_STRIDE,
+        "timeout": timeout,
+        "trackFailures": True,
+    }
+    for name, value in settings.items():
         setattr(parameters, name, value)
     return parameters
 
 
-def _relax(full: Chem.Mol) -> None:
+def _relaxed(full: Chem.Mol, canonical: Chem.Mol) -> Chem.Mol:
+    """The reduced molecule, relaxed if there are parameters and its configurations survive it."""
+    before = _reduced(full)
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(full):
-        rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(full, maxIters=RELAXATION_STEPS, mmffVariant="MMFF94s")
+        rdForceFieldHelpers.MMFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS, mmffVariant="MMFF94s")
     elif rdForceFieldHelpers.UFFHasAllMoleculeParams(full):
-        rdForceFieldHelpers.UFFOptimizeMoleculeConfs(full, maxIters=RELAXATION_STEPS)
+        rdForceFieldHelpers.UFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS)
+    after = _reduced(full)
+    return after if _is_isomer(after, canonical) else before
 
 
-def _with_conformer(full: Chem.Mol, conformer: int) -> Chem.Mol:
-    """One conformer, with its stereo, hydrogens implicit as `prepare` leaves them."""
-    mol = Chem.Mol(full, confId=conformer)
-    mol.GetConformer().SetId(0)
-    return Chem.RemoveHs(assign_stereo_from_positions(mol))
+def _reduced(full: Chem.Mol) -> Chem.Mol:
+    return Chem.RemoveHs(assign_stereo_from_positions(full))
+
+
+def _is_isomer(mol: Chem.Mol, canonical: Chem.Mol) -> bool:
+    """Whether `mol` has every configuration that `canonical` specifies."""
+    return mol.HasSubstructMatch(canonical, useChirality=True)
 
 
 def _distinct(mols: list[Chem.Mol]) -> list[Chem.Mol]:

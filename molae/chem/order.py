@@ -120,12 +120,12 @@ def _split(
 
 def _least(unsigned: list, signed: list, count: int) -> tuple[int, bool]:
     """The node of a tied cell with the least invariants, compared down to the rounding of float64."""
-    left = np.arange(count)
+    left, used_sign = np.arange(count), False
     for values, is_signed in [(v, False) for v in unsigned] + [(v, True) for v in signed]:
-        left = left[values[left] <= values[left].min() + EXACT]
-        if len(left) == 1:
-            return int(left[0]), is_signed
-    return int(left[0]), False
+        least = left[values[left] <= values[left].min() + EXACT]
+        used_sign |= is_signed and len(least) < len(left)
+        left = least
+    return int(left[0]), used_sign
 
 
 def _invariants(
@@ -138,8 +138,12 @@ def _invariants(
     distance = np.sqrt((away**2).sum(-1))
     weights = np.cos(1.0 + np.outer([1.37, 2.11, 3.73], ranks))
     unsigned = [np.sqrt(((pos[cell] - pos.mean(0)) ** 2).sum(-1)), *(distance @ weights.T).T]
-    decay = np.exp(-0.3 * distance)
-    vectors = np.einsum("cn,an,cnx->cax", decay, weights, away)
+    if len(np.unique(ranks)) >= 3:
+        vectors = np.einsum("cn,an,cnx->cax", np.exp(-0.3 * distance), weights, away)
+    else:
+        # Vectors weighted by fewer than three ranks span no volume; ones weighted by three ranges do.
+        ranges = np.exp(-np.multiply.outer([0.3, 0.7, 1.5], distance))
+        vectors = np.einsum("acn,cnx->cax", ranges, away)
     return unsigned, [np.linalg.det(vectors)]
 
 

@@ -158,6 +158,8 @@ def _drop_labels(mol: Chem.Mol, notes: list[str]) -> None:
         atom.SetIsotope(0)
         # Would enter RDKit's canonical ranks.
         atom.SetAtomMapNum(0)
+    # Data fields of mol blocks (partial charges, say): RDKit keeps every hydrogen that is in one.
+    Chem.ClearMolSubstanceGroups(mol)
 
 
 def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
+from molae.errors import ConfigError
 from molae.groups.action import GroupAction
 from molae.nn.trunk import EquivariantTrunk, NodeFeatures
 from molae.ops import full_precision
@@ -60,16 +61,38 @@ class Encoder(nn.Module):
         schema: What the graphs carry.
         aligner: Predicts the permutation (see `molae.align`).
         code_size: Channels of the code.
+
+    Attributes:
+        reads_slots: Whether the code depends on the predicted slots.
+
+    Raises:
+        ConfigError: If the code would not be invariant with this aligner.
     """
+
+    reads_slots = True
 
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__()
+        self._check(config, aligner)
         self.aligner = aligner
         self.trunk = EquivariantTrunk(
             schema, config.width, config.vectors, config.layers, ties=config.layers > 0
         )
         self.odd_size = round(config.odd_share * code_size)
         self.even_size = code_size - self.odd_size
+
+    def _check(self, config: EncoderConfig, aligner: nn.Module) -> None:
+        name = type(aligner).__name__
+        if self.reads_slots and not getattr(aligner, "predicts", True):
+            raise ConfigError(
+                f"{type(self).__name__} reads the slots of the nodes, which {name} does not know before "
+                "anything is decoded: take the encoder 'pooled', or another aligner"
+            )
+        if config.layers == 0 and getattr(aligner, "reads_features", False):
+            raise ConfigError(
+                f"{name} tells nodes apart by their features, but the encoder has no layers to make them: "
+                "set its `layers` to 1 or more"
+            )
 
     @abstractmethod
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,8 @@ class PooledEncoder(Encoder):
         code_size: Channels of the code.
     """
 
+    reads_slots = False
+
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
         self.rotation = PooledPose(config.width, 1 + self.trunk.new_vectors, config.frame)

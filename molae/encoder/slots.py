@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
 from molae.groups.action import GroupAction
+from molae.nn.attention import AttentionLayer
 from molae.nn.mlp import SlotLinear, residual_mlp
 from molae.nn.pose import SlotPose
 from molae.nn.trunk import NodeFeatures
 from molae.ops import full_precision
 
 
-@ENCODERS.register("slots", EncoderConfig)
+class SlotEncoderConfig(EncoderConfig):
+    """Configuration of the slot encoder.
+
+    Attributes:
+        attention_layers: Layers of attention between the slots, ahead of the linear map.
+        heads: Attention heads.
+        length_scale: Length in Å that the network takes for 1; about the spread of the positions.
+    """
+
+    attention_layers: int = 0
+    heads: int = 4
+    length_scale: PositiveFloat = 1.0
+
+
+@ENCODERS.register("slots", SlotEncoderConfig)
 class SlotEncoder(Encoder):
     """Code of all slots at once, each slot with weights of its own.
 
@@ -31,12 +47,16 @@ class SlotEncoder(Encoder):
         code_size: Channels of the code.
     """
 
-    def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
+    def __init__(self, config: SlotEncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
         self.rotation = SlotPose(1 + self.trunk.new_vectors, config.frame)
+        self.length_scale = config.length_scale
         self.place = nn.Parameter(0.02 * torch.randn(schema.max_nodes, config.width))
         self.edge = nn.Parameter(0.1 * torch.randn(schema.max_nodes, schema.edge_types, config.width))
         self.position = nn.Linear(3, config.width, bias=False)
+        self.mix = nn.ModuleList(
+            AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
+        )
         self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
         self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, code_size)
 
@@ -52,8 +72,10 @@ class SlotEncoder(Encoder):
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
         tokens = tokens + kinds @ self.edge[:slots].flatten(0, 1)
         tokens = tokens + self._place_in_space(action.canonical_nodes(positions_in_frame(features, action)))
+        for layer in self.mix:
+            tokens = layer(tokens, batch.mask)
         return self.head(self.gather(tokens * batch.mask.unsqueeze(-1)))
 
     @full_precision
     def _place_in_space(self, pos: Float[Tensor, "b m 3"]) -> Float[Tensor, "b m d"]:
-        return self.position(pos.to(self.position.weight.dtype))
+        return self.position(pos.to(self.position.weight.dtype) / self.length_scale)

@@ -42,7 +42,7 @@ class Reader:
 
     Attributes:
         source: Path as given, `-` for standard input.
-        smiles_column: Column that the SMILES come from, None for SD files.
+        smiles_column: Column that the SMILES come from, None for files of structures.
         id_column: Column that the ids come from, or None.
     """
 
@@ -95,10 +95,11 @@ def open_rows(
     Formats go by suffix: `.smi .txt .csv .tsv .parquet .sdf`, each also with `.gz`. Standard input and `.txt`
     are taken for what they look like: an SD file, a table where the first line is a header with a SMILES
     column between commas, semicolons or tabs, else a SMILES file; standard input may be Parquet or gzip too.
+    A Parquet file that has the columns of `molae.io.structures` gives 3D structures, as an SD file does.
 
     Args:
         source: Path, or `-` for standard input.
-        smiles_column: Name of the SMILES column, or None to find it by name.
+        smiles_column: Name of the SMILES column, or None to find it by name, structures first.
         id_column: Name of the column of names, or None for `id`, `name`, or the title of SDF records.
         chunk_size: Most rows in a chunk.
     Returns:

@@ -19,8 +19,9 @@ class Row:
 
     Attributes:
         number: Position of the row in the input, from 1, a header not counted.
-        smiles: SMILES as written, without surrounding blanks; None for SDF records and unusable rows.
-        mol: Molecule of an SDF record, sanitised, with its coordinates in Å and its explicit hydrogens.
+        smiles: SMILES as written, without surrounding blanks; None where `mol` is set, and for unusable rows.
+        mol: Molecule of an SDF record or of a Parquet file of structures, sanitised, with its coordinates
+            in Å and its explicit hydrogens.
         id: Name of the molecule, where the input has one.
         error: Why the row cannot be used, or None.
     """

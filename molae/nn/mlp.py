@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
 
 
 def residual_mlp(size_in: int, width: int, depth: int, size_out: int) -> nn.Sequential:
-    """Linear map, `depth` residual blocks, linear map: what is linear in the data passes through unhindered."""
+    """Linear map, `depth` residual blocks, linear map: what is linear in the data passes unhindered."""
     blocks = [ResidualBlock(width) for _ in range(depth)]
     return nn.Sequential(nn.Linear(size_in, width), *blocks, nn.Linear(width, size_out))
 

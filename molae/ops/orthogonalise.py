@@ -105,9 +105,11 @@ def _plane(
         ratio of their singular values.
     """
     tolerance = torch.finfo(vectors.dtype).eps ** 0.5
-    v1, v2 = vectors.unbind(dim=1)
+    # Of length near 1: the cross product of short vectors would count as zero where they are not collinear.
+    longest = vectors.detach().norm(dim=2).amax(dim=1)[:, None, None]
+    v1, v2 = (vectors / longest.masked_fill(longest <= tolerance, 1.0)).unbind(dim=1)
     cross = torch.linalg.cross(v1, v2)
-    degeneracy = _singular_ratio(vectors.detach(), cross.detach(), tolerance)
+    degeneracy = _singular_ratio(torch.stack([v1, v2], dim=1).detach(), cross.detach(), tolerance)
     collinear = (degeneracy <= tolerance).unsqueeze(1)
     normal = torch.where(collinear, _across(_common_direction(vectors)), cross)
     return safe_normalise(normal), collinear, degeneracy.masked_fill(collinear.squeeze(1), 0.0)

@@ -1,0 +1,93 @@
+"""The contract suite: what encoders, aligners and decoders must do, as assertions on anyone's own.
+
+`check_encoder`, `check_aligner` and `check_decoder` run all assertions on a component and report what failed by name.
+Hypothesis strategies are in `molae.testing.strategies`.
+"""
+
+from molae.testing.aligners import (
+    assert_alignment_equivariant,
+    assert_alignment_padding_invariant,
+    assert_alignment_trains,
+    assert_valid_alignment,
+    check_aligner,
+)
+from molae.testing.decoders import (
+    assert_codes_decoded_alone,
+    assert_decoder_deterministic,
+    assert_decoder_gradients,
+    assert_decoder_sees_code_only,
+    assert_slots_consistent,
+    assert_symmetric_edges,
+    check_decoder,
+)
+from molae.testing.encoders import (
+    WithStandInDecoder,
+    assert_batch_independent,
+    assert_chiral_pairs_differ,
+    assert_deterministic,
+    assert_finite_gradients,
+    assert_frame_determined,
+    assert_invariant,
+    assert_mirror_parity,
+    assert_padding_invariant,
+    assert_reconstruction_equivariant,
+    assert_valid_permutation,
+    assert_valid_rotation,
+    check_encoder,
+    encoder_checks,
+    frame_determined,
+)
+from molae.testing.fixtures import (
+    SCHEMA,
+    all_graphs,
+    asymmetric_graphs,
+    chiral_pairs,
+    degenerate_graphs,
+    dense,
+    symmetric_graphs,
+    with_generic_weights,
+)
+from molae.testing.motions import Motion, mirror_image
+from molae.testing.report import ContractViolation, Report
+
+__all__ = [
+    "SCHEMA",
+    "ContractViolation",
+    "Motion",
+    "Report",
+    "WithStandInDecoder",
+    "all_graphs",
+    "assert_alignment_equivariant",
+    "assert_alignment_padding_invariant",
+    "assert_alignment_trains",
+    "assert_batch_independent",
+    "assert_chiral_pairs_differ",
+    "assert_codes_decoded_alone",
+    "assert_decoder_deterministic",
+    "assert_decoder_gradients",
+    "assert_decoder_sees_code_only",
+    "assert_deterministic",
+    "assert_finite_gradients",
+    "assert_frame_determined",
+    "assert_invariant",
+    "assert_mirror_parity",
+    "assert_padding_invariant",
+    "assert_reconstruction_equivariant",
+    "assert_slots_consistent",
+    "assert_symmetric_edges",
+    "assert_valid_alignment",
+    "assert_valid_permutation",
+    "assert_valid_rotation",
+    "asymmetric_graphs",
+    "check_aligner",
+    "check_decoder",
+    "check_encoder",
+    "chiral_pairs",
+    "degenerate_graphs",
+    "dense",
+    "encoder_checks",
+    "frame_determined",
+    "mirror_image",
+    "symmetric_graphs",
+    "with_generic_weights",
+]

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from molae.autoencoder import AutoencoderConfig
 from molae.errors import ConfigError
 from molae.registry import Config, validate
+from molae.training.augment import AugmentConfig
 
 
 class TrainingConfig(Config):
@@ -61,10 +62,18 @@ class TrainingConfig(Config):
 
 
 class TrainConfig(Config):
-    """A whole training run: what to train (`[model]`) and how (`[training]`)."""
+    """A whole training run: what to train (`[model]`), how (`[training]`) and on what besides (`[augment]`)."""
 
     model: AutoencoderConfig
     training: TrainingConfig = TrainingConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+
+SECTIONS: dict[str, type[Config]] = {
+    "model": AutoencoderConfig,
+    "training": TrainingConfig,
+    "augment": AugmentConfig,
+}
 
 
 def parse_config(values: Mapping[str, Any]) -> TrainConfig:
@@ -78,7 +87,7 @@ def parse_config(values: Mapping[str, Any]) -> TrainConfig:
         ConfigError: If a section or key is unknown (naming the nearest valid one) or a value does not fit.
     """
     sections: dict[str, Any] = dict(values)
-    for name, section in (("model", AutoencoderConfig), ("training", TrainingConfig)):
+    for name, section in SECTIONS.items():
         if name in sections:
             sections[name] = validate(section, sections[name], name)
     return cast(TrainConfig, validate(TrainConfig, sections, "config file"))

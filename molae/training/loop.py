@@ -19,6 +19,7 @@ from molae.batch.packed import PackedDataset
 from molae.batch.samplers import BucketSampler, share
 from molae.checkpoint import save_checkpoint
 from molae.errors import TrainingError
+from molae.training.augment import augment
 from molae.training.average import AveragedWeights
 from molae.training.config import TrainConfig, TrainingConfig
 from molae.training.interrupt import Interrupt, catch_interrupt
@@ -121,8 +122,10 @@ class Loop:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(step, self.settings)
         torch.manual_seed(noise_seed(self.settings.seed, step, self.fabric.global_rank))
+        generator = default_generator(self.fabric.device)
+        batch = augment(batch, self._dataset.schema, self.config.augment, generator)
         with self._precision(step):
-            terms = self._distributed.loss(batch, default_generator(self.fabric.device))
+            terms = self._distributed.loss(batch, generator)
         # Processes average their gradients: weighting by the shares makes that the mean over the whole batch.
         weight = len(batch) * self.fabric.world_size / self._sampler.batch_size
         self.fabric.backward(terms["loss"] * weight)

@@ -1,0 +1,130 @@
+"""Molecules to invariant vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from rdkit import Chem
+
+from molae.apps.loading import Model, open_model
+from molae.apps.molecules import Molecule, as_sources, first_conformers, in_chunks, molecule_workers
+from molae.autoencoder import Autoencoder
+from molae.batch.collate import collate
+from molae.batch.dense import DenseBatch
+from molae.errors import ConfigError, RowError
+from molae.types import Graph
+
+BATCH_SIZE = 128
+
+
+def embed(
+    molecules: Iterable[str | Chem.Mol | None],
+    model: Model = "molecule",
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: str = "auto",
+    num_workers: int = 0,
+    seed: int = 0,
+    on_error: Literal["keep", "drop", "fail"] = "keep",
+) -> Float[np.ndarray, "n d"]:
+    """Turns molecules into vectors that do not depend on how they are rotated, moved, numbered or written.
+
+    Args:
+        molecules: SMILES, or RDKit molecules; those with a 3D conformer keep it, the others get one by
+            ETKDGv3.
+        model: Name of a shipped model, path of a model directory, or a loaded model.
+        batch_size: Molecules that the model takes at once.
+        device: `auto`, `cpu` or `cuda`.
+        num_workers: Further processes that read molecules and make conformers.
+        seed: Seed of the conformers.
+        on_error: What to do about molecules that cannot be embedded: `keep` their rows, as NaN; `drop` them;
+            or `fail`.
+    Returns:
+        A float32 vector for each molecule, in input order.
+    Raises:
+        RowError: With `on_error="fail"`, why the first such molecule cannot be embedded.
+        CheckpointError: If there is no such model, or it is damaged.
+        ConfigError: If an option does not fit.
+    """
+    if on_error not in ("keep", "drop", "fail"):
+        raise ConfigError(f"on_error: expected keep, drop or fail, got {on_error!r}")
+    sources = as_sources(molecules)
+    opened = open_model(model, device)
+    vectors = np.full((len(sources), opened.config.code_size), np.nan, dtype=np.float32)
+    with molecule_workers(opened.schema, seed, num_workers) as workers:
+        for start, read in workers.map_chunks(in_chunks(sources)):
+            found, errors = embed_read(opened, first_conformers(read), batch_size)
+            vectors[start : start + len(read)] = found
+            if on_error == "fail":
+                _require_none(errors, start)
+    return vectors[~np.isnan(vectors).any(axis=1)] if on_error == "drop" else vectors
+
+
+def _require_none(errors: Sequence[RowError | None], start: int) -> None:
+    """Raises the first error, naming the place of its molecule, counted from 0."""
+    for place, error in enumerate(errors, start):
+        if error is not None:
+            raise RowError(f"molecule {place}: {error.reason}", error.kind) from error
+
+
+def embed_read(
+    model: Autoencoder, read: Sequence[Molecule | RowError], batch_size: int = BATCH_SIZE
+) -> tuple[Float[np.ndarray, "n d"], list[RowError | None]]:
+    """Encodes molecules that were read.
+
+    Args:
+        model: Model in evaluation mode.
+        read: Molecules, or reasons why there are none.
+        batch_size: Molecules in a batch.
+    Returns:
+        A float32 vector for each, NaN where there is none; and why there is none, else None.
+    """
+    vectors = np.full((len(read), model.config.code_size), np.nan, dtype=np.float32)
+    errors: list[RowError | None] = [each if isinstance(each, RowError) else None for each in read]
+    for places, molecules in batches(read, batch_size):
+        with torch.inference_mode():
+            code = model.encode(to_batch(model, molecules)).invariant
+        vectors[places] = code.float().cpu().numpy()
+    for place, error in enumerate(errors):
+        if error is None and not np.isfinite(vectors[place]).all():
+            vectors[place] = np.nan
+            errors[place] = RowError("the model gives no finite vector for it", "not_finite")
+    return vectors, errors
+
+
+def batches(
+    read: Sequence[Molecule | RowError], batch_size: int
+) -> Iterator[tuple[list[int], list[Molecule]]]:
+    """Sorts the molecules that were read into batches of similar size.
+
+    Args:
+        read: Molecules, or reasons why there are none.
+        batch_size: Molecules in a batch.
+    Yields:
+        Places in `read` of the molecules of a batch, and these molecules.
+    Raises:
+        ConfigError: If the batch size is not positive.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size: expected at least 1, got {batch_size}")
+    molecules = {place: each for place, each in enumerate(read) if isinstance(each, Molecule)}
+    by_size = sorted(molecules, key=lambda place: len(molecules[place].graph))
+    for start in range(0, len(by_size), batch_size):
+        places = by_size[start : start + batch_size]
+        yield places, [molecules[place] for place in places]
+
+
+def to_batch(model: Autoencoder, molecules: Sequence[Molecule]) -> DenseBatch:
+    """Batches molecules, each around the origin, on the device and in the precision of the model."""
+    weights = next(model.parameters())
+    return collate([_centred(each.graph) for each in molecules], weights.dtype).to(weights.device)
+
+
+def _centred(graph: Graph) -> Graph:
+    # Far from the origin, float32 positions would lose digits.
+    return graph if graph.pos is None else replace(graph, pos=graph.pos - graph.pos.mean(axis=0))

@@ -1,0 +1,64 @@
+"""Models by name, on their device, ready to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from molae.autoencoder import Autoencoder
+from molae.checkpoint import load_checkpoint, resolve
+from molae.chem.vocabulary import NODE_CHANNELS
+from molae.errors import ConfigError
+
+#: A shipped name, the path of a model directory, or a model that is loaded already.
+Model = str | Path | Autoencoder
+
+
+def load(name_or_path: str | Path) -> Autoencoder:
+    """Loads a model; nothing is downloaded.
+
+    Args:
+        name_or_path: Name of a shipped model (`molae models` lists them), or path of a model directory.
+    Returns:
+        The model, in float32 on the CPU, in evaluation mode.
+    Raises:
+        CheckpointError: If there is no such model, or it is damaged.
+    """
+    return load_checkpoint(resolve(name_or_path))
+
+
+def open_model(model: Model, device: str = "auto") -> Autoencoder:
+    """Readies a model of molecules for use.
+
+    Args:
+        model: Name, path, or loaded model; a loaded one is itself moved and set to evaluation mode.
+        device: `auto`, `cpu`, `cuda`, or another device that torch names.
+    Returns:
+        The model on its device, in evaluation mode.
+    Raises:
+        CheckpointError: If there is no such model, or it is damaged.
+        ConfigError: If there is no such device, or the model is not one of molecules.
+    """
+    opened = model if isinstance(model, Autoencoder) else load(model)
+    if opened.schema.node_channels != NODE_CHANNELS:
+        channels = ", ".join(name for name, _ in opened.schema.node_channels)
+        raise ConfigError(f"expected a model of molecules, got one of graphs whose nodes carry {channels}")
+    return opened.to(choose_device(device)).eval()
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of a name; `auto` takes a GPU if there is one.
+
+    Raises:
+        ConfigError: If there is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"no device is called {name!r}: use auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda' asked for, but torch finds no GPU: use auto or cpu")
+    return device

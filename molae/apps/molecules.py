@@ -1,0 +1,175 @@
+"""The one path from a row of the input, a SMILES or an RDKit molecule to the graph that a model reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from rdkit import Chem
+
+from molae.apps.workers import Workers
+from molae.batch.schema import Schema
+from molae.chem.conformers import embed_conformers
+from molae.chem.featurise import featurise
+from molae.chem.parse import parse_smiles, prepare
+from molae.chem.stereo import has_positions
+from molae.errors import DataError, RowError
+from molae.io import Row
+from molae.types import Graph
+
+logger = logging.getLogger("molae.apps")
+
+#: SMILES, molecule in RDKit's binary form, nothing, or the reason why there is nothing: what may go to
+#: another process without a loss.
+Source = str | bytes | RowError | None
+
+CHUNK_SIZE = 256
+"""Molecules that are read together, sorted by size and encoded in batches."""
+
+# Without the last flag, RDKit writes positions in single precision.
+_BINARY = int(Chem.PropertyPickleOptions.AllProps) | int(Chem.PropertyPickleOptions.CoordsAsDouble)
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """A molecule as a model sees it.
+
+    Attributes:
+        graph: The graph, its nodes the atoms of `mol`, in their order.
+        binary: The prepared molecule with its conformer, in RDKit's binary form.
+        notes: What was changed or left open on the way.
+    """
+
+    graph: Graph
+    binary: bytes
+    notes: tuple[str, ...]
+
+    @property
+    def mol(self) -> Chem.Mol:
+        """The prepared molecule with its conformer, positions in Å."""
+        return _from_binary(self.binary)
+
+
+def as_source(molecule: object) -> Source:
+    """Takes whatever a user may mean by a molecule: a row, SMILES, RDKit molecule, or nothing (None, NaN)."""
+    if isinstance(molecule, Row):
+        return molecule.error or as_source(molecule.mol or molecule.smiles)
+    if isinstance(molecule, Chem.Mol):
+        return molecule.ToBinary(_BINARY)
+    if molecule is None or isinstance(molecule, str):
+        return molecule
+    if molecule != molecule:  # NaN and the like, which tables have for None
+        return None
+    return RowError(f"expected a SMILES or an RDKit molecule, got {type(molecule).__name__}", "type")
+
+
+def as_sources(molecules: Iterable[object]) -> list[Source]:
+    """Takes a collection of molecules.
+
+    Raises:
+        DataError: If it is a single molecule.
+    """
+    if isinstance(molecules, (str, bytes, Chem.Mol)):
+        raise DataError(f"expected a list of molecules, got one {type(molecules).__name__}: put it in a list")
+    return [as_source(molecule) for molecule in molecules]
+
+
+def in_chunks(sources: Sequence[Source]) -> Iterator[tuple[int, Sequence[Source]]]:
+    """Cuts molecules into chunks, each with the place of its first molecule."""
+    for start in range(0, len(sources), CHUNK_SIZE):
+        yield start, sources[start : start + CHUNK_SIZE]
+
+
+def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
+    """Makes the graph of a molecule, with a conformer where it comes without 3D positions.
+
+    Args:
+        source: The molecule.
+        schema: What the graphs of the model carry. Where hydrogens are nodes, they stand where RDKit puts
+            them on the heavy atoms.
+        seed: Seed of the conformer.
+    Returns:
+        The molecule; positions in Å.
+    Raises:
+        RowError: Why the model cannot take it.
+    """
+    return read_conformers(source, schema, 1, seed)[0]
+
+
+def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> list[Molecule]:
+    """Makes up to `n` molecules that differ in their conformer; one where the input has 3D positions.
+
+    Args:
+        source: The molecule.
+        schema: What the graphs of the model carry.
+        n: Number of conformers to try.
+        seed: Seed of the conformers.
+    Returns:
+        At least one molecule.
+    Raises:
+        RowError: Why the model cannot take it.
+    """
+    prepared = prepare(_parse(source))
+    mol = prepared.mol
+    if has_positions(mol):
+        mols = [mol]
+    else:
+        # What the model refuses in any geometry is refused before the costly part.
+        featurise(mol, schema.max_nodes)
+        mols = embed_conformers(mol, n, seed)
+    if schema.hydrogens:
+        mols = [Chem.AddHs(each, addCoords=True) for each in mols]
+    return [
+        Molecule(featurise(each, schema.max_nodes), each.ToBinary(_BINARY), prepared.notes) for each in mols
+    ]
+
+
+def try_read(source: Source, schema: Schema, n: int = 1, seed: int = 0) -> list[Molecule] | RowError:
+    """Reads as `read_conformers` does, but returns the error: a bad row never stops a run."""
+    try:
+        return read_conformers(source, schema, n, seed)
+    except RowError as error:
+        return error
+    except Exception as error:  # whatever RDKit may come up with
+        logger.debug("unexpected error", exc_info=True)
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        return RowError(f"cannot be read: {type(error).__name__}: {reason}", "unexpected")
+
+
+def molecule_workers(
+    schema: Schema, seed: int = 0, num_workers: int = 0, n: int = 1
+) -> Workers[Source, list[Molecule] | RowError]:
+    """Workers that read molecules as `try_read` does.
+
+    Args:
+        schema: What the graphs of the model carry.
+        seed: Seed of the conformers.
+        num_workers: Number of further processes; 0 for this one.
+        n: Number of conformers to try.
+    Returns:
+        The workers, a context manager.
+    """
+    return Workers(partial(try_read, schema=schema, n=n, seed=seed), num_workers)
+
+
+def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule | RowError]:
+    """Takes one conformer of each molecule that was read."""
+    return [each if isinstance(each, RowError) else each[0] for each in read]
+
+
+def _parse(source: Source) -> Chem.Mol:
+    if isinstance(source, RowError):
+        raise source
+    if not isinstance(source, bytes):
+        return parse_smiles(source)
+    mol = _from_binary(source)
+    if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
+        raise RowError("positions that are not finite numbers", "positions")
+    return mol
+
+
+def _from_binary(binary: bytes) -> Chem.Mol:
+    return Chem.Mol(binary)  # type: ignore[call-overload]  # RDKit's stub says str

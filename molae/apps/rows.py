@@ -1,0 +1,186 @@
+"""Files of molecules to files of results: rows in, the same rows with new columns out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from molae.apps.molecules import CHUNK_SIZE, Molecule, as_source, first_conformers, molecule_workers
+from molae.apps.molecules import Source as Molecular
+from molae.batch.schema import Schema
+from molae.errors import RowError
+from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
+
+logger = logging.getLogger("molae.apps")
+
+#: Told how many further rows are done, and how many there are in all, where that is known.
+Progress = Callable[[int, int | None], object]
+
+#: Turns the molecules of a chunk into errors and new columns.
+Work = Callable[[list[Molecule | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
+
+
+def no_progress(count: int, total: int | None) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of molecules and how to read it.
+
+    Attributes:
+        path: Path, or `-` for standard input.
+        smiles_column: Name of the SMILES column, or None to find it.
+        id_column: Name of the column of names, or None to find it.
+        num_workers: Further processes that read molecules and make conformers.
+        seed: Seed of the conformers.
+    """
+
+    path: str | Path
+    smiles_column: str | None = None
+    id_column: str | None = None
+    num_workers: int = 0
+    seed: int = 0
+
+    def open(self) -> Reader:
+        """Opens the file, and logs where the molecules come from."""
+        reader = open_rows(self.path, self.smiles_column, self.id_column, CHUNK_SIZE)
+        column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
+        logger.info("%s: molecules from %s", self.path, column)
+        return reader
+
+
+@dataclass
+class Summary:
+    """How many rows went well, and what became of the others.
+
+    Attributes:
+        ok: Rows with a result.
+        failed: Failed rows by kind.
+        notes: Rows by what was changed in them or left open.
+        resumed: Rows among them whose results an earlier run had left.
+    """
+
+    ok: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of rows."""
+        return self.ok + self.failed.total()
+
+    def count(self, read: Sequence[Molecule | RowError], errors: Sequence[RowError | None]) -> None:
+        """Adds the rows of a chunk."""
+        self.ok += sum(error is None for error in errors)
+        self.failed.update(error.kind for error in errors if error is not None)
+        for each in read:
+            if isinstance(each, Molecule):
+                self.notes.update({_topic(note) for note in each.notes})
+
+    def __str__(self) -> str:
+        parts = [f"{self.ok} of {self.total} rows ok"]
+        if self.failed:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in self.failed.most_common())
+            parts.append(f"{self.failed.total()} failed ({kinds})")
+        parts += [f"{topic}: {count}" for topic, count in self.notes.most_common()]
+        if self.resumed:
+            parts.append(f"{self.resumed} rows from the interrupted run")
+        return "; ".join(parts)
+
+
+def process_file(
+    source: Source,
+    output: str | Path,
+    schema: Schema,
+    work: Work,
+    options: Mapping[str, Any],
+    *,
+    on_error: Literal["keep", "drop", "fail"] = "keep",
+    resume: bool = False,
+    suffixes: Sequence[str] = TABLE_SUFFIXES,
+    progress: Progress = no_progress,
+) -> Summary:
+    """Reads molecules, works on them chunk by chunk, and writes the input's columns with new ones.
+
+    Args:
+        source: The input.
+        output: Path of the output, which appears complete or not at all.
+        schema: What the graphs of the model carry.
+        work: What to do with the molecules of a chunk.
+        options: What else the result depends on, as plain JSON values, so as not to resume with another.
+        on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
+        resume: Whether to go on with what an interrupted run left.
+        suffixes: Formats that can hold the output.
+        progress: Told after every few rows.
+    Returns:
+        The counts.
+    Raises:
+        DataError: If the input cannot be read, or the output not be written.
+        RowError: With `on_error="fail"`, naming file, row and reason.
+    """
+    summary = Summary()
+    # `keep` and `fail` write the same rows, so one can go on where the other stopped.
+    settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
+    settings |= {"id_column": source.id_column, "chunk_size": CHUNK_SIZE, "dropped": on_error == "drop"}
+    with source.open() as reader, molecule_workers(schema, source.seed, source.num_workers) as workers:
+        store = PartStore(output, source.path, settings, resume, suffixes)
+        left = _left_to_do(reader, store, summary, progress)
+        for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
+            molecules = first_conformers(read)
+            errors, added = work(molecules)
+            if on_error == "fail":
+                _require_none(source, chunk, errors)
+            summary.count(molecules, errors)
+            _log_notes(chunk, molecules)
+            kept = pa.array([on_error != "drop" or error is None for error in errors])
+            added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
+            store.write(index, chunk.columns.filter(kept), added)
+        store.finish()
+    return summary
+
+
+def chunk_sources(chunk: Chunk) -> list[Molecular]:
+    """The molecules of a chunk, as workers take them."""
+    return [as_source(row) for row in chunk.rows]
+
+
+def _left_to_do(
+    reader: Reader, store: PartStore, summary: Summary, progress: Progress
+) -> Iterator[tuple[tuple[int, Chunk], list[Molecular]]]:
+    """The chunks that are not done yet; those that are get counted."""
+    for index, chunk in enumerate(reader):
+        if not store.done(index):
+            yield (index, chunk), chunk_sources(chunk)
+            continue
+        ok = store.added(index)["status"].to_pylist().count("ok")
+        summary.ok += ok
+        # Which kind they were of is not in the parts.
+        summary.failed.update({"earlier": len(chunk.rows) - ok} if ok < len(chunk.rows) else {})
+        summary.resumed += len(chunk.rows)
+        progress(len(chunk.rows), reader.total)
+
+
+def _require_none(source: Source, chunk: Chunk, errors: Sequence[RowError | None]) -> None:
+    for row, error in zip(chunk.rows, errors, strict=True):
+        if error is not None:
+            raise RowError(f"{source.path}, row {row.number}: {error.reason}", error.kind) from error
+
+
+def _log_notes(chunk: Chunk, molecules: Sequence[Molecule | RowError]) -> None:
+    for row, molecule in zip(chunk.rows, molecules, strict=True):
+        for note in [molecule.reason] if isinstance(molecule, RowError) else molecule.notes:
+            logger.debug("row %d: %s", row.number, note)
+
+
+def _topic(note: str) -> str:
+    """What a note is about, without what differs from row to row."""
+    return re.sub(r" in \d+ places?$", "", note.split(":")[0])

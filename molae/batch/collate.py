@@ -1,0 +1,58 @@
+"""From graphs to one padded batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from molae.batch.dense import DenseBatch
+from molae.types import Graph
+
+
+def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> DenseBatch:
+    """Pads graphs to the largest of them.
+
+    Args:
+        graphs: The graphs, all of them with positions or none; positions are taken as they are, so centre
+            those that are far from the origin.
+        dtype: Type of the positions.
+    Returns:
+        The batch, graphs in their order, nodes in theirs; padding has slots of its own behind the nodes'.
+    Raises:
+        ValueError: If there is no graph, or only some have positions.
+    """
+    if not graphs:
+        raise ValueError("a batch needs at least one graph, got none")
+    placed = [graph.pos is not None for graph in graphs]
+    if any(placed) != all(placed):
+        raise ValueError(
+            f"{sum(placed)} of {len(graphs)} graphs have positions: batch those without by themselves"
+        )
+    b, m = len(graphs), max(map(len, graphs))
+    nodes = np.zeros((b, m, graphs[0].nodes.shape[1]), dtype=np.int64)
+    edges = np.zeros((b, m, m), dtype=np.int64)
+    pos = np.zeros((b, m, 3))
+    slot = np.tile(np.arange(m), (b, 1))
+    mirror_slot = slot.copy()
+    tie = np.zeros((b, m), dtype=np.int64)
+    for i, graph in enumerate(graphs):
+        n = len(graph)
+        nodes[i, :n] = graph.nodes
+        edges[i, :n, :n] = graph.edges
+        slot[i, :n] = graph.slot
+        mirror_slot[i, :n] = graph.mirror_slot
+        tie[i, :n] = graph.tie
+        if graph.pos is not None:
+            pos[i, :n] = graph.pos
+    sizes = np.array([len(graph) for graph in graphs])
+    return DenseBatch(
+        nodes=torch.from_numpy(nodes),
+        edges=torch.from_numpy(edges),
+        mask=torch.from_numpy(np.arange(m) < sizes[:, None]),
+        pos=torch.from_numpy(pos).to(dtype) if all(placed) else None,
+        slot=torch.from_numpy(slot),
+        mirror_slot=torch.from_numpy(mirror_slot),
+        tie=torch.from_numpy(tie),
+    )

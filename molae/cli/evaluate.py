@@ -1,0 +1,106 @@
+"""`molae evaluate`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from molae.cli.options import (
+    BatchSize,
+    Device,
+    DeviceOption,
+    Input,
+    Model,
+    NumWorkers,
+    Quiet,
+    Seed,
+    SmilesColumn,
+    Verbose,
+)
+
+evaluate = typer.Typer(no_args_is_help=True, help="Measure a model by a fixed protocol.")
+
+
+class SplitName(StrEnum):
+    """Which rows are evaluated."""
+
+    all = "all"
+    qm9_test = "qm9-test"
+    qm9_validation = "qm9-validation"
+
+
+@evaluate.callback()
+def _protocols() -> None:
+    """Measure a model by a fixed protocol."""
+
+
+@evaluate.command()
+def reconstruction(
+    input: Input,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
+    ] = Path("reconstruction.json"),
+    model: Model = "molecule",
+    split: Annotated[
+        SplitName, typer.Option("--split", help="Rows: all, or those of QM9 by their gdb_index.")
+    ] = SplitName.all,
+    smiles_column: SmilesColumn = None,
+    batch_size: BatchSize = 128,
+    device: DeviceOption = Device.auto,
+    num_workers: NumWorkers = 0,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how many molecules come back from their codes, and how exactly.
+
+    Prints a table and writes JSON. Every row of the split counts; failures count as not exact.
+    """
+    import json
+
+    from molae.apps.evaluate import evaluate_reconstruction
+    from molae.apps.rows import Source
+    from molae.cli.terminal import Terminal
+    from molae.errors import DataError
+    from molae.io import atomic_path
+
+    if not output.parent.is_dir():
+        raise DataError(f"there is no folder {output.parent} to write {output.name} to")
+    terminal = Terminal(verbose, quiet)
+    source = Source(input, smiles_column, None, num_workers, seed)
+    with terminal.progress("evaluating") as progress:
+        report = evaluate_reconstruction(
+            source, model, split.value, batch_size=batch_size, device=device.value, progress=progress
+        )
+    with atomic_path(output) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _print_table(report)
+    terminal.say(f"written to {output}")
+    if report["figures"]["count"] == sum(report["unread"].values()) + sum(report["undecoded"].values()):
+        raise typer.Exit(1)
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{report['model']} on {report['data']} ({report['split']})")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in report["figures"].items():
+        table.add_row(name, _shown(name, value))
+    for group in ("unread", "undecoded"):
+        for kind, count in report[group].items():
+            table.add_row(f"{group}: {kind}", str(count))
+    Console().print(table)
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if name.endswith("_rate"):
+        return f"{100 * value:.3f} %"
+    return f"{value:.4f} Å" if name.startswith("rmsd_") and not name.endswith("count") else str(value)

@@ -1,0 +1,68 @@
+"""The verbs joined, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from molae.cli.embed import embed
+from molae.cli.evaluate import evaluate
+from molae.cli.models import models
+from molae.cli.pack import pack
+from molae.cli.reconstruct import reconstruct
+from molae.cli.train import train
+from molae.errors import CheckpointError, ConfigError, DataError, MolaeError
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+# What was named on the command line cannot be used.
+_USAGE_ERRORS = (CheckpointError, ConfigError, DataError)
+
+
+class _Verbs(TyperGroup):
+    """Reports errors in one line, without a traceback, and says how to go on after an interruption."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MolaeError as error:
+            print(f"molae: {error}", file=sys.stderr)
+            raise typer.Exit(WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED) from error
+        except KeyboardInterrupt as error:
+            print("molae: interrupted; the same command with --resume goes on", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(embed)
+app.command()(reconstruct)
+app.command()(train)
+app.command()(pack)
+app.add_typer(evaluate, name="evaluate")
+app.command()(models)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from molae import __version__
+
+        print(f"molae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def molae(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Turn molecules into invariant vectors, and vectors back into molecules."""

@@ -1,0 +1,67 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OnError(StrEnum):
+    """What to do about rows that cannot be used."""
+
+    keep = "keep"
+    drop = "drop"
+    fail = "fail"
+
+
+class Device(StrEnum):
+    """Where the model runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="Molecules: .smi .txt .csv .tsv .parquet .sdf, each also .gz; - for standard input.",
+    ),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
+SmilesColumn = Annotated[
+    str | None,
+    typer.Option(
+        "-s", "--smiles-column", metavar="NAME", help="Column of SMILES; found by name if not given."
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id-column", metavar="NAME", help="Column of names; found by name if not given."),
+]
+Model = Annotated[
+    str, typer.Option("--model", metavar="NAME|PATH", help="Shipped model, or folder of a trained one.")
+]
+BatchSize = Annotated[
+    int, typer.Option("-b", "--batch-size", min=1, help="Molecules the model takes at once.")
+]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where the model runs; auto takes a GPU if any.")
+]
+NumWorkers = Annotated[
+    int, typer.Option("--num-workers", min=0, help="Further processes that read molecules, make conformers.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the conformers.")]
+OnErrorOption = Annotated[
+    OnError,
+    typer.Option(
+        "--on-error", help="Failed rows: keep them with the reason, drop them, or fail at the first."
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run left.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what happened to every row.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]

@@ -1,0 +1,40 @@
+"""`molae pack`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from molae.cli.options import Input, NumWorkers, Output, Quiet, Seed, SmilesColumn, Verbose
+
+
+def pack(
+    input: Input,
+    output: Output,
+    max_atoms: Annotated[
+        int, typer.Option("--max-atoms", min=1, max=255, help="Most atoms that the trained model will take.")
+    ] = 50,
+    conformers: Annotated[
+        int,
+        typer.Option("--conformers", min=1, help="Conformers to try for molecules without 3D coordinates."),
+    ] = 1,
+    hydrogens: Annotated[
+        bool, typer.Option("--hydrogens", help="Make hydrogens nodes of the graphs.")
+    ] = False,
+    smiles_column: SmilesColumn = None,
+    num_workers: NumWorkers = 0,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Prepare molecules for training: conformers and canonical orders, in one .safetensors file."""
+    from molae.apps.pack import pack_file
+    from molae.apps.rows import Source
+    from molae.cli.terminal import Terminal
+
+    terminal = Terminal(verbose, quiet)
+    source = Source(input, smiles_column, None, num_workers, seed)
+    with terminal.progress("packing") as progress:
+        summary = pack_file(source, output, max_atoms, conformers, hydrogens=hydrogens, progress=progress)
+    terminal.conclude(summary, output)

@@ -1,0 +1,35 @@
+"""Self-attention between the slots of a graph (Vaswani et al. 2017, arXiv:1706.03762)."""
+
+from __future__ import annotations
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from molae.nn.mlp import ResidualBlock
+
+
+class AttentionLayer(nn.Module):
+    """Attention, then a residual block, both with the norm first; the identity at the start of training.
+
+    Args:
+        width: Channels of a slot.
+        heads: Attention heads; they must divide `width`.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        self.block = ResidualBlock(width, expansion=4)
+
+    def forward(self, x: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b m d"]:
+        """Returns the updated slots; those outside of `mask` are not seen by the others."""
+        query, key, value = (
+            self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        seen = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        return self.block(x + self.out(seen.transpose(1, 2).flatten(2)))

@@ -1,0 +1,80 @@
+"""Group elements that move a graph: rotation, translation, renumbering, mirror image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
+
+from molae.chem.featurise import ordered
+from molae.types import Graph
+
+
+@dataclass(frozen=True)
+class Motion:
+    """An element h of SE(3) × S_n.
+
+    Attributes:
+        rotation: R.
+        translation: t in Å.
+        order: Old number of each new node.
+    """
+
+    rotation: Float[np.ndarray, "3 3"]
+    translation: Float[np.ndarray, " 3"]
+    order: Int[np.ndarray, " n"]
+
+    @classmethod
+    def identity(cls, size: int) -> Motion:
+        """Leaves a graph of `size` nodes as it is."""
+        return cls(np.eye(3), np.zeros(3), np.arange(size))
+
+    @classmethod
+    def random(cls, size: int, random: np.random.Generator, spread: float = 3.0) -> Motion:
+        """Draws a uniform rotation and renumbering, and a translation of `spread` Å standard deviation."""
+        return cls(
+            Rotation.random(rng=random).as_matrix(),
+            spread * random.standard_normal(3),
+            random.permutation(size),
+        )
+
+    def parts(self) -> dict[str, Motion]:
+        """The motion and its parts, each alone, by name."""
+        none = self.identity(len(self.order))
+        return {
+            "rotated": replace(none, rotation=self.rotation),
+            "translated": replace(none, translation=self.translation),
+            "renumbered": replace(none, order=self.order),
+            "rotated, translated and renumbered": self,
+        }
+
+    def apply(self, graph: Graph, single: bool = False) -> Graph:
+        """Moves a graph.
+
+        The canonical order of the result is found from scratch, never carried over, because it is part of what is
+        tested.
+
+        Args:
+            graph: The graph.
+            single: Whether to round the positions to float32, before they are ordered.
+        Returns:
+            h · graph.
+        """
+        pos = graph.pos
+        if pos is not None:
+            pos = rounded(pos[self.order] @ self.rotation.T + self.translation, single)
+        return ordered(graph.nodes[self.order], graph.edges[np.ix_(self.order, self.order)], pos)
+
+
+def mirror_image(graph: Graph, single: bool = False) -> Graph:
+    """Reflects a graph through the origin, its canonical order found from scratch."""
+    if graph.pos is None:
+        raise ValueError("graphs without positions have no mirror image")
+    return ordered(graph.nodes, graph.edges, rounded(-graph.pos, single))
+
+
+def rounded(pos: Float[np.ndarray, "n 3"], single: bool) -> Float[np.ndarray, "n 3"]:
+    """Positions as float32 holds them, where `single`; always in float64."""
+    return pos.astype(np.float32).astype(np.float64) if single else pos

@@ -1,0 +1,115 @@
+"""Unusual graphs made from usual ones, so that a code learns to hold what the data show too seldom.
+
+An autoencoder should return whatever it is given. Trained on molecules alone it returns rare ones, charged or
+with rare neighbours, as their likelier cousins. Graphs with a few categories replaced at random, and graphs
+cut short, make it spend channels on every category and every size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Int
+from pydantic import Field
+from torch import Tensor
+
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.registry import Config
+
+
+class AugmentConfig(Config):
+    """What to do to the graphs of a training batch: the section `[augment]`.
+
+    Attributes:
+        mutate: Share of the graphs in which categories are replaced.
+        node_rate: Share of the node categories replaced in such a graph.
+        edge_rate: Share of the pairs of neighbouring or nearly neighbouring slots whose edge is replaced
+            there.
+        crop: Share of the graphs cut short at a random slot.
+    """
+
+    mutate: float = Field(default=0.0, ge=0, le=1)
+    node_rate: float = Field(default=0.05, ge=0, le=1)
+    edge_rate: float = Field(default=0.01, ge=0, le=1)
+    crop: float = Field(default=0.0, ge=0, le=1)
+
+
+def augment(
+    batch: DenseBatch, schema: Schema, config: AugmentConfig, generator: torch.Generator
+) -> DenseBatch:
+    """Replaces categories in some graphs, and cuts some short.
+
+    Args:
+        batch: The graphs, nodes in canonical order, as packed data sets hold them.
+        schema: What the graphs carry.
+        config: Shares and rates.
+        generator: Source of the choices.
+    Returns:
+        A batch of as many graphs. The order of the nodes is kept, although it is canonical no more.
+    """
+    if config.crop > 0:
+        batch = _crop(batch, _share(batch, config.crop, generator), generator)
+    if config.mutate > 0:
+        batch = _mutate(batch, schema, config, _share(batch, config.mutate, generator), generator)
+    return batch
+
+
+def _share(batch: DenseBatch, share: float, generator: torch.Generator) -> Bool[Tensor, " b"]:
+    return _uniform((len(batch),), generator) < share
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _crop(batch: DenseBatch, chosen: Bool[Tensor, " b"], generator: torch.Generator) -> DenseBatch:
+    """Keeps the first slots of the chosen graphs, at least one."""
+    size = batch.sizes
+    kept = 1 + (_uniform((len(batch),), generator) * size).long().clamp(max=size - 1)
+    places = torch.arange(batch.mask.shape[1], device=size.device)
+    mask = batch.mask & (places < torch.where(chosen, kept, size).unsqueeze(1))
+    pairs = mask.unsqueeze(1) & mask.unsqueeze(2)
+    own = places.expand_as(batch.slot)
+    return replace(
+        batch,
+        nodes=batch.nodes * mask.unsqueeze(-1),
+        edges=batch.edges * pairs,
+        mask=mask,
+        pos=None if batch.pos is None else batch.pos * mask.unsqueeze(-1),
+        mirror_slot=torch.where(chosen.unsqueeze(1), own, batch.mirror_slot),
+        tie=batch.tie * mask,
+    )
+
+
+def _mutate(
+    batch: DenseBatch,
+    schema: Schema,
+    config: AugmentConfig,
+    chosen: Bool[Tensor, " b"],
+    generator: torch.Generator,
+) -> DenseBatch:
+    """Replaces single categories of nodes, and edges, of the chosen graphs by random ones."""
+    change = (_uniform(tuple(batch.nodes.shape), generator) < config.node_rate) & chosen.view(-1, 1, 1)
+    sizes = torch.tensor(schema.node_sizes, device=batch.nodes.device)
+    random = (_uniform(tuple(batch.nodes.shape), generator) * sizes).long()
+    nodes = torch.where(change & batch.mask.unsqueeze(-1), random, batch.nodes)
+    return replace(batch, nodes=nodes, edges=_mutate_edges(batch, schema, config, chosen, generator))
+
+
+def _mutate_edges(
+    batch: DenseBatch,
+    schema: Schema,
+    config: AugmentConfig,
+    chosen: Bool[Tensor, " b"],
+    generator: torch.Generator,
+) -> Int[Tensor, "b m m"]:
+    shape = tuple(batch.edges.shape)
+    pairs = (batch.mask.unsqueeze(1) & batch.mask.unsqueeze(2)).triu(1) & chosen.view(-1, 1, 1)
+    # A bond is far likelier to be replaced than the absence of one, which most pairs have.
+    rate = torch.where(batch.edges > 0, config.node_rate, config.edge_rate)
+    change = pairs & (_uniform(shape, generator) < rate)
+    random = (_uniform(shape, generator) * schema.edge_types).long()
+    upper = torch.where(change, random, batch.edges).triu(1)
+    return upper + upper.mT

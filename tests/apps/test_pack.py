@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from molae.apps.pack import pack_file
+from molae.apps.rows import Source
+from molae.batch.packed import PackedDataset
+from molae.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    (tmp_path / "x.smi").write_text("CCO\nbad\nCCCCCO\n[Na+].CC(=O)[O-]\n" + "C" * 12 + "\n")
+    return Source(tmp_path / "x.smi")
+
+
+def test_rows_that_can_be_used_are_packed(source: Source, tmp_path: Path) -> None:
+    summary = pack_file(source, tmp_path / "x.safetensors", max_atoms=10)
+    assert str(summary) == ("3 of 5 rows ok; 2 failed (unparsable 1, too_large 1); fragments removed: 1")
+    packed = PackedDataset.load(tmp_path / "x.safetensors")
+    assert (packed.schema.max_nodes, packed.schema.hydrogens) == (10, False)
+    assert packed.sizes.tolist() == [3, 6, 4]
+    assert packed.rows.tolist() == [1, 3, 4]
+
+
+def test_a_row_may_have_several_conformers_and_hydrogens(source: Source, tmp_path: Path) -> None:
+    pack_file(source, tmp_path / "x.safetensors", 30, 8, hydrogens=True)
+    packed = PackedDataset.load(tmp_path / "x.safetensors")
+    assert packed.rows.tolist().count(3) > 1
+    assert packed.sizes[0] == 9
+
+
+def test_nothing_is_written_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.smi").write_text("bad\n")
+    assert pack_file(Source(tmp_path / "x.smi"), tmp_path / "x.safetensors").ok == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["x.smi"]
+
+
+def test_wrong_options_are_refused(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"suffix \.safetensors"):
+        pack_file(source, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="no folder"):
+        pack_file(source, tmp_path / "no" / "x.safetensors")
+    with pytest.raises(ConfigError, match="1 to 255"):
+        pack_file(source, tmp_path / "x.safetensors", max_atoms=300)
+    with pytest.raises(ConfigError, match="at least 1"):
+        pack_file(source, tmp_path / "x.safetensors", conformers=0)

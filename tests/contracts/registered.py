@@ -1,0 +1,88 @@
+"""Small instances of everything that is registered, so that a component is tested from the day it is added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from molae.align import ALIGNERS
+from molae.autoencoder import Autoencoder, AutoencoderConfig
+from molae.decoder import DECODERS
+from molae.encoder import ENCODERS
+from molae.registry import Registry
+from molae.testing import SCHEMA, all_graphs, with_generic_weights
+from molae.types import Graph
+
+WIDTH, CODE = 16, 24
+SMALL = {"width": WIDTH, "vectors": 4, "head_width": 32, "pair_width": 8}
+#: Settings under which a component is tested too, where it has them.
+VARIANTS = (
+    {"layers": 0},
+    {"layers": 2},
+    {"frame": "gram_schmidt"},
+    {"attention_layers": 1},
+    {"odd_share": 0.5},
+)
+
+SOME = (
+    ["methane", "benzene", "cyclooctatetraene", "SF6", "CO2", "acetylene", "difluoroallene"]
+    + ["single carbon", "tetris chiral_shape_1", "tetris square", "tetris line"]
+    + ["alanine", "tartaric acid", "decalin"]
+)
+
+
+def settings(registry: Registry, name: str) -> Iterator[dict]:
+    """The small configuration of a component, and its variants."""
+    fields = registry.config({"name": name}).__class__.model_fields
+    small = {"name": name, **{key: value for key, value in SMALL.items() if key in fields}}
+    yield small
+    for variant in VARIANTS:
+        if variant.keys() <= fields.keys() and any(fields[k].default != v for k, v in variant.items()):
+            yield {**small, **variant}
+
+
+def described(config: dict) -> str:
+    """Name of a configuration in the output of pytest."""
+    return "-".join(
+        [config["name"], *(f"{k}={v}" for k, v in config.items() if k not in SMALL and k != "name")]
+    )
+
+
+def aligner(name: str) -> nn.Module:
+    return with_generic_weights(seeded(lambda: ALIGNERS.build({"name": name}, SCHEMA, WIDTH)))
+
+
+def encoder(config: dict, aligner_name: str = "canonical") -> nn.Module:
+    return with_generic_weights(seeded(lambda: ENCODERS.build(config, SCHEMA, aligner(aligner_name), CODE)))
+
+
+def decoder(config: dict) -> nn.Module:
+    return with_generic_weights(seeded(lambda: DECODERS.build(config, SCHEMA, CODE)))
+
+
+def autoencoder(encoder: dict, aligner: str = "canonical", decoder: str = "slots") -> nn.Module:
+    sections = {
+        "encoder": encoder,
+        "aligner": {"name": aligner},
+        "decoder": {**SMALL_DECODER, "name": decoder},
+    }
+    config = AutoencoderConfig(code_size=CODE, **sections)
+    return with_generic_weights(seeded(lambda: Autoencoder(config, SCHEMA)))
+
+
+SMALL_DECODER = {key: SMALL[key] for key in ("width", "head_width", "pair_width")}
+
+
+def seeded(build):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build()
+
+
+@lru_cache
+def small_graphs() -> dict[str, Graph]:
+    """Some of the graphs of the suite, one of each kind of symmetry, for what is tested many times."""
+    return {name: all_graphs()[name] for name in SOME}
