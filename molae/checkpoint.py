@@ -25,12 +25,22 @@ from molae.errors import CheckpointError
 from molae.registry import nearest, validate
 
 CONFIG = "config.json"
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "weights-{number:02d}.safetensors"
 CARD = "README.md"
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MAX_FILE_BYTES = 8 * 2**20
+"""Weights are spread over files of at most this size, unless a single one is larger."""
+
+
+def _name_files(description: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had one file of weights, and its checksum under a key of its own."""
+    others = {name: value for name, value in description.items() if name != "weights_sha256"}
+    return others | {"weights": {"weights.safetensors": description["weights_sha256"]}}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _name_files}
 """For each older format version, what turns its `config.json` into that of the next version."""
 
 
@@ -55,13 +65,13 @@ def save_checkpoint(
     """
     weights = {name: _stored(name, value, half) for name, value in model.state_dict().items()}
     with write_directory(path) as partial:
-        save_file(weights, partial / WEIGHTS)
+        names = _save_weights(weights, partial)
         description = {
             "format_version": FORMAT_VERSION,
             "molae_version": _molae_version(),
             "config": model.config.model_dump(mode="json"),
             "schema": model.schema.model_dump(mode="json"),
-            "weights_sha256": _checksum(partial / WEIGHTS),
+            "weights": {name: _checksum(partial / name) for name in names},
             "card": dict(card or {}),
         }
         (partial / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -82,7 +92,9 @@ def load_checkpoint(path: Path) -> Autoencoder:
     description = read_description(path)
     config = cast(AutoencoderConfig, validate(AutoencoderConfig, description["config"], f"{path} config"))
     schema = cast(Schema, validate(Schema, description["schema"], f"{path} schema"))
-    weights = _read_weights(path / WEIGHTS, description["weights_sha256"])
+    weights: dict[str, Tensor] = {}
+    for name, checksum in description["weights"].items():
+        weights |= _read_weights(path / name, checksum)
     model = Autoencoder(config, schema)
     _check_weights(path, model.state_dict(), weights)
     model.load_state_dict(weights)
@@ -113,10 +125,15 @@ def read_description(path: Path) -> dict[str, Any]:
         )
     for older in range(found, FORMAT_VERSION):
         description = MIGRATIONS[older](description) | {"format_version": older + 1}
-    missing = {"config", "schema", "weights_sha256", "card"} - set(description)
+    missing = {"config", "schema", "weights", "card"} - set(description)
     if missing:
         raise CheckpointError(f"{path / CONFIG} is corrupt: it has no {', '.join(sorted(missing))}")
     return description
+
+
+def fingerprint(description: Mapping[str, Any]) -> str:
+    """A checksum of all weights of a model, from the description that `read_description` gives."""
+    return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
 
 
 def available() -> list[str]:
@@ -206,6 +223,20 @@ def _stored(name: str, value: Tensor, half: bool) -> Tensor:
     if not value.isfinite().all():
         raise CheckpointError(f"weight {name} is not finite{' in half precision' if half else ''}: not saved")
     return value
+
+
+def _save_weights(weights: Mapping[str, Tensor], directory: Path) -> list[str]:
+    """Writes the weights, in as many files as they need; returns the names of the files."""
+    files: list[dict[str, Tensor]] = [{}]
+    for name, value in weights.items():
+        taken = sum(other.nbytes for other in files[-1].values())
+        if files[-1] and taken + value.nbytes > MAX_FILE_BYTES:
+            files.append({})
+        files[-1][name] = value
+    names = [WEIGHTS.format(number=number) for number in range(1, len(files) + 1)]
+    for name, part in zip(names, files, strict=True):
+        save_file(part, directory / name)
+    return names
 
 
 def _read_weights(path: Path, checksum: str) -> dict[str, Tensor]:

@@ -101,6 +101,6 @@ def test_swapped_codes_give_swapped_molecules():
 
 def test_an_unknown_component_or_key_is_refused_naming_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'canonical'"):
-        Autoencoder(AutoencoderConfig(aligner={"name": "cannonical"}), SCHEMA)
+        Autoencoder(AutoencoderConfig(aligner={"name": "canonica"}), SCHEMA)
     with pytest.raises(ConfigError, match="did you mean 'head_width'"):
-        Autoencoder(AutoencoderConfig(encoder={"name": "slots", "head_widht": 3}), SCHEMA)
+        Autoencoder(AutoencoderConfig(encoder={"name": "slots", "head_widt": 3}), SCHEMA)

@@ -40,15 +40,15 @@ def test_build_leaves_the_values_as_they_are(registry):
     assert values == {"name": "plain"}
 
 
-@pytest.mark.parametrize(("name", "hint"), [("plian", "did you mean 'plain'"), (None, "known: plain")])
+@pytest.mark.parametrize(("name", "hint"), [("plai", "did you mean 'plain'"), (None, "known: plain")])
 def test_an_unknown_name_is_refused_with_a_hint(registry, name, hint):
     with pytest.raises(RegistryError, match=f"no widget is called.*{hint}"):
         registry.build({"name": name})
 
 
 def test_an_unknown_key_is_refused_naming_the_section_and_the_nearest(registry):
-    with pytest.raises(ConfigError, match=r"'widht' in \[widget\.plain\]: did you mean 'width'"):
-        registry.build({"name": "plain", "widht": 3})
+    with pytest.raises(ConfigError, match=r"'widt' in \[widget\.plain\]: did you mean 'width'"):
+        registry.build({"name": "plain", "widt": 3})
 
 
 def test_a_value_that_does_not_fit_is_refused_with_the_value(registry):

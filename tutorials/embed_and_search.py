@@ -4,13 +4,15 @@ Run it from the top of the repository: python tutorials/embed_and_search.py
 """
 
 # %% Vectors from SMILES
+from pathlib import Path
+
 import numpy as np
 from rdkit import Chem
 from sklearn.neighbors import NearestNeighbors
 
 import molae
 
-lines = [line.split("\t") for line in open("data/examples.smi").read().splitlines()]
+lines = [line.split("\t") for line in Path("data/examples.smi").read_text().splitlines()]
 smiles, names = [line[0] for line in lines], [line[1] for line in lines]
 codes = molae.embed(smiles)
 print(f"{codes.shape[0]} molecules, {codes.shape[1]} numbers each")

@@ -16,7 +16,7 @@ class CanonicalConfig(Config):
 
 @ALIGNERS.register("canonical", CanonicalConfig)
 class CanonicalAligner(Aligner):
-    """Takes the canonical order that came with the graphs (see `molae.chem.order`); exact, and nothing to learn."""
+    """Takes the canonical order that came with the graphs (see `molae.chem.order`): nothing to learn."""
 
     def __init__(self, config: CanonicalConfig, schema: Schema, width: int) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from molae.apps.molecules import Molecule, first_conformers, molecule_workers
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reconstruct import Reconstructed, reconstruct_read
 from molae.apps.rows import Progress, Source, chunk_sources, no_progress
-from molae.checkpoint import read_description, resolve
+from molae.checkpoint import fingerprint, read_description, resolve
 from molae.errors import DataError, RowError
 from molae.io import Reader
 from molae.metrics.reconstruction import Reconstruction, summarise
@@ -78,7 +78,7 @@ def evaluate_reconstruction(
     return {
         "protocol": "reconstruction",
         "model": str(model),
-        "weights_sha256": description["weights_sha256"],
+        "weights_sha256": fingerprint(description),
         "data": Path(source.path).name,
         "split": split,
         "seed": source.seed,

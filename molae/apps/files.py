@@ -15,7 +15,7 @@ from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
-from molae.checkpoint import read_description, resolve
+from molae.checkpoint import fingerprint, read_description, resolve
 from molae.errors import RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, matrix_column
 
@@ -128,7 +128,7 @@ def reconstruct_file(
 
 def _identity(verb: str, model: str | Path) -> dict[str, Any]:
     """What the result depends on; not batch size and device, which change it by rounding alone."""
-    return {"verb": verb, "weights": read_description(resolve(model))["weights_sha256"]}
+    return {"verb": verb, "weights": fingerprint(read_description(resolve(model)))}
 
 
 def _floats(values: Sequence[float]) -> pa.Array:

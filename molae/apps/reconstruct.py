@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from rdkit import Chem
+from rdkit.rdBase import BlockLogs
 from torch import Tensor
 
 from molae.apps.embed import BATCH_SIZE, batches, to_batch
@@ -156,7 +157,7 @@ def rebuild_all(decoded: Decoded) -> list[Chem.Mol | RowError]:
     sizes = decoded.size_logits.argmax(dim=-1).tolist()
     nodes = torch.stack([logits.argmax(dim=-1) for logits in decoded.node_logits], dim=-1).cpu().numpy()
     edges = decoded.edge_logits.argmax(dim=-1).cpu().numpy()
-    pos = None if decoded.pos is None else decoded.pos.double().cpu().numpy()
+    pos = None if decoded.pos is None else decoded.pos.detach().double().cpu().numpy()
     return [
         _try_rebuild(nodes[i, :n], edges[i, :n, :n], None if pos is None else pos[i, :n])
         for i, n in enumerate(sizes)
@@ -167,7 +168,9 @@ def _try_rebuild(nodes: np.ndarray, edges: np.ndarray, pos: np.ndarray | None) -
     if not len(nodes):
         return RowError("decoded to no atoms", "no_atoms")
     try:
-        return rebuild(nodes, edges, pos)
+        # The reason is in the error; RDKit would print it too.
+        with BlockLogs():
+            return rebuild(nodes, edges, pos)
     except RowError as error:
         return error
 

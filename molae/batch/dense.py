@@ -67,7 +67,7 @@ class DenseBatch:
         )
 
     def mirrored(self) -> DenseBatch:
-        """The mirror images: positions negated, canonical slots of the two images exchanged, and ranks with them."""
+        """The mirror images: positions negated, canonical slots and ranks of the two images exchanged."""
         if self.pos is None:
             raise ValueError("graphs without positions have no mirror image")
         # What lies at slot s of the one image lies at slot s of the other too, and has the rank of the one.

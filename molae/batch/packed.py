@@ -98,7 +98,9 @@ class PackedDataset:
             **dict.fromkeys(("sizes", "bond_counts", "rows"), indices),
             "bonds": bond,
         }
-        return PackedDataset({name: values[picks[name]] for name, values in self._arrays.items()}, self.schema)
+        return PackedDataset(
+            {name: values[picks[name]] for name, values in self._arrays.items()}, self.schema
+        )
 
     def batch(self, indices: Int[np.ndarray, " b"]) -> DenseBatch:
         """Pads the graphs of `indices` to the largest of them."""

@@ -143,12 +143,12 @@ def _invariants(
     else:
         # Vectors weighted by fewer than three ranks span no volume; ones weighted by three ranges do.
         ranges = np.exp(-np.multiply.outer([0.3, 0.7, 1.5], distance))
-        vectors = np.einsum("acn,cnx->cax", ranges, away)
+        vectors = np.einsum("kcn,cnx->ckx", ranges, away)
     return unsigned, [np.linalg.det(vectors)]
 
 
 def _walk(ranks: Int[np.ndarray, " n"], neighbours: list) -> list[int]:
-    """Depth-first walk along the bonds, lower ranks first, so that bonded nodes lie near each other in the order."""
+    """Depth-first walk along the bonds, lower ranks first: bonded nodes lie near each other in the order."""
     walk: list[int] = []
     seen = np.zeros(len(ranks), dtype=bool)
     stack = [int(node) for node in np.argsort(-ranks)]

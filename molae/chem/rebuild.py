@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from rdkit import Chem
 from rdkit.Geometry import Point3D
+from rdkit.rdBase import BlockLogs
 
 from molae.chem.stereo import assign_stereo_from_positions
 from molae.chem.vocabulary import BONDS, CHARGES, ELEMENTS
@@ -43,7 +44,8 @@ def rebuild(
         mol.AddConformer(_conformer(pos))
     mol = mol.GetMol()
     try:
-        Chem.SanitizeMol(mol)
+        with BlockLogs():
+            Chem.SanitizeMol(mol)
     except (Chem.MolSanitizeException, ValueError) as error:
         raise RowError(f"decoded to no valid molecule: {error}", "not_sanitised") from error
     return mol if pos is None else assign_stereo_from_positions(mol)

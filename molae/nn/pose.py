@@ -71,7 +71,7 @@ class PooledPose(nn.Module):
 
 
 def slot_modes(permutation: Tensor, sizes: Int[Tensor, " b"], dtype: torch.dtype) -> Float[Tensor, "b m 2"]:
-    """Modes cos φ and cos 2φ + cos 3φ, φ = π (s + ½) / n, of the slot s of each node, or their expectation."""
+    """Modes cos φ and cos 2φ + cos 3φ, φ = π (s + ½) / n, of each node's slot s, or their expectation."""
     hard = permutation.ndim == 2
     slots = (
         permutation if hard else torch.arange(permutation.shape[1], device=permutation.device).unsqueeze(0)

@@ -1,7 +1,7 @@
 """The contract suite: what encoders, aligners and decoders must do, as assertions on anyone's own.
 
-`check_encoder`, `check_aligner` and `check_decoder` run all assertions on a component and report what failed by name.
-Hypothesis strategies are in `molae.testing.strategies`.
+`check_encoder`, `check_aligner` and `check_decoder` run all assertions on a component and report what failed
+by name. Hypothesis strategies are in `molae.testing.strategies`.
 """
 
 from molae.testing.aligners import (

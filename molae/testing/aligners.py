@@ -23,8 +23,8 @@ from molae.types import Graph
 def check_aligner(aligner: nn.Module, width: int, graphs: Mapping[str, Graph] | None = None) -> Report:
     """Runs all assertions of this module on an aligner, in float64.
 
-    The aligner is given scalars that tell all nodes apart, and costs of giving nodes to slots, as an encoder and a decoder
-    would; a permutation counts once `match` has had its say.
+    The aligner is given scalars that tell all nodes apart, and costs of giving nodes to slots, as an encoder
+    and a decoder would; a permutation counts once `match` has had its say.
 
     Args:
         aligner: The aligner.
@@ -53,7 +53,7 @@ def check_aligner(aligner: nn.Module, width: int, graphs: Mapping[str, Graph] | 
 
 
 def assert_valid_alignment(aligner: nn.Module, width: int, graphs: Mapping[str, Graph]) -> None:
-    """At evaluation each slot 0 .. n-1 belongs to exactly one real node, predicted and matched, and there is no loss."""
+    """At evaluation each slot 0 .. n-1 is one real node's, predicted and matched, and there is no loss."""
     aligner, batch = frozen(aligner, torch.float64), dense(list(graphs.values()))
     predicted, losses = aligner(_scalars(batch, width), batch)
     require_permutation(predicted, batch.mask, graphs)

@@ -1,12 +1,12 @@
 """What every encoder must do.
 
-An encoder is any `torch.nn.Module` that takes a `DenseBatch` and returns an `Encoding`; give it generic weights
-(`with_generic_weights`), for weights that are zero hide faults. A model is one that has `encode`, `decode` and `reconstruct`
-as `molae.autoencoder.Autoencoder` has.
+An encoder is any `torch.nn.Module` that takes a `DenseBatch` and returns an `Encoding`; give it generic
+weights (`with_generic_weights`), for weights that are zero hide faults. A model is one that has `encode`,
+`decode` and `reconstruct` as `molae.autoencoder.Autoencoder` has.
 
-Where a graph is symmetric, some encoders cannot find a frame, and say so by the figure `degeneracy` of the action. Of
-these, invariance under rotation is not asked on that graph; see `frame_determined`. On graphs without
-symmetry every encoder must find one, `assert_frame_determined`.
+Where a graph is symmetric, some encoders cannot find a frame, and say so by the figure `degeneracy` of the
+action. Of these, invariance is not asked on that graph; see `frame_determined`. On graphs without symmetry
+every encoder must find one, see `assert_frame_determined`.
 """
 
 from __future__ import annotations
@@ -195,8 +195,8 @@ def assert_reconstruction_equivariant(
 ) -> None:
     """What is decoded, moved by the action, moves with the input: g(h·x) x̂(h·x) = h · g(x) x̂(x).
 
-    On symmetric graphs this holds up to a symmetry of the input: the actions for x and for h·x then differ by s = h g(x)
-    g(h·x)⁻¹. That s maps h·x onto itself is what is checked, in node order, together with x̂ being the same.
+    On symmetric graphs this holds up to a symmetry of the input: the actions for x and for h·x then differ by
+    s = h g(x) g(h·x)⁻¹. That s maps h·x onto itself is checked, node by node, and that x̂ is the same.
 
     Args:
         model: Has `reconstruct(batch)`, as `molae.autoencoder.Autoencoder` has; for an encoder alone use
@@ -319,8 +319,9 @@ def assert_finite_gradients(
 def frame_determined(action: GroupAction, batch: DenseBatch) -> Bool[Tensor, " b"]:
     """Tells for each graph whether its frame is determined, up to symmetries of the graph.
 
-    It is where the degeneracy says so, or where the encoder gives none; or where the graph has no extent across the first
-    axis of its frame, as linear molecules and single atoms, for which every completion is as good.
+    It is where the degeneracy says so, or where the encoder gives none; or where the graph has no extent
+    across the first axis of its frame, as linear molecules and single atoms, for which every completion is as
+    good.
     """
     figure = action.diagnostics.get("degeneracy")
     if figure is None:

@@ -107,7 +107,7 @@ def degenerate_graphs() -> dict[str, Graph]:
     crowded[3] = crowded[1]
     return {
         "all points coincident": shapes.points([(1.0, 2.0, 3.0)] * 4),
-        "two points coincident": shapes.points(map(tuple, crowded.tolist())),
+        "two points coincident": shapes.points([(x, y, z) for x, y, z in crowded.tolist()]),
         "single": shapes.points([(1.0, 2.0, 3.0)]),
         "collinear": shapes.points([(t, 2 * t, -t) for t in (0.0, 1.0, 1.7, 3.1)]),
         "collinear along an axis": shapes.carbon_dioxide(),
@@ -149,5 +149,5 @@ def with_generic_weights(module: nn.Module, seed: int = 0, scale: float = 0.1) -
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in module.parameters():
-            weight += scale * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+            weight.add_(torch.randn(weight.shape, generator=generator, dtype=weight.dtype), alpha=scale)
     return module

@@ -53,7 +53,7 @@ class Motion:
     def apply(self, graph: Graph, single: bool = False) -> Graph:
         """Moves a graph.
 
-        The canonical order of the result is found from scratch, never carried over, because it is part of what is
+        The canonical order of the result is found from scratch, never carried over: it is part of what is
         tested.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import permutations, product
 
 import numpy as np
@@ -12,7 +12,7 @@ from molae.chem.featurise import ordered
 from molae.chem.vocabulary import BONDS, ELEMENTS
 from molae.types import Graph
 
-Points = Iterable[tuple[float, float, float]]
+Points = Sequence[tuple[float, float, float]]
 
 SINGLE, DOUBLE, TRIPLE, AROMATIC = range(1, len(BONDS))
 
@@ -29,8 +29,8 @@ TETRIS: dict[str, Points] = {
 
 
 def points(pos: Points) -> Graph:
-    """Nodes of one kind at the given positions in Å, without edges: nothing but the shape tells them apart."""
-    array = np.array(list(pos), dtype=float)
+    """Nodes of one kind at the given positions in Å, without edges: only the shape tells them apart."""
+    array = np.array(pos, dtype=float)
     return ordered(
         np.zeros((len(array), 4), dtype=np.int64), np.zeros((len(array),) * 2, dtype=np.int64), array
     )
@@ -51,7 +51,7 @@ def atoms(
         >>> len(atoms([("C", 0, [(0, 0, 0)]), ("O", 0, [(1.16, 0, 0), (-1.16, 0, 0)])], [(1.0, 1.3, DOUBLE)]))
         3
     """
-    groups = [(symbol, hydrogens, list(pos)) for symbol, hydrogens, pos in groups]
+    groups = list(groups)
     nodes = [
         (ELEMENTS.index(symbol), 0, hydrogens, 0)
         for symbol, hydrogens, pos in groups
@@ -185,4 +185,4 @@ def buckminsterfullerene() -> Graph:
 
 def _images(candidates: Iterable[Float[np.ndarray, " 3"]]) -> Points:
     """Each position once, in a fixed order."""
-    return sorted({tuple(float(c) + 0.0 for c in xyz) for xyz in candidates})
+    return sorted({(float(x) + 0.0, float(y) + 0.0, float(z) + 0.0) for x, y, z in candidates})

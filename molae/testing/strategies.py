@@ -37,7 +37,7 @@ def motions(draw: st.DrawFn, size: int) -> Motion:
 
 @st.composite
 def graphs(draw: st.DrawFn, max_nodes: int = 12, node_sizes: tuple[int, ...] = (13, 7, 5, 3)) -> Graph:
-    """Random graphs of up to four edge types at random positions, connected or not; few colours make them symmetric."""
+    """Random graphs at random positions, connected or not, of up to four edge types and three colours."""
     random = np.random.default_rng(draw(seeds))
     size = draw(st.integers(1, max_nodes))
     colours = draw(st.integers(1, 3))

@@ -62,7 +62,7 @@ class TrainingConfig(Config):
 
 
 class TrainConfig(Config):
-    """A whole training run: what to train (`[model]`), how (`[training]`) and on what besides (`[augment]`)."""
+    """A whole run: what to train (`[model]`), how (`[training]`) and on what besides (`[augment]`)."""
 
     model: AutoencoderConfig
     training: TrainingConfig = TrainingConfig()

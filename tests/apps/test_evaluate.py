@@ -8,7 +8,7 @@ from smallmodel import KNOWN
 
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.rows import Source
-from molae.checkpoint import read_description
+from molae.checkpoint import fingerprint, read_description
 from molae.errors import DataError
 
 
@@ -27,7 +27,7 @@ def test_every_row_counts(model_path: Path, tmp_path: Path) -> None:
     assert figures["stereo_count"] == 2
     assert report["unread"] == {"unparsable": 1, "element": 1}
     assert report["undecoded"] == {}
-    assert report["weights_sha256"] == read_description(model_path)["weights_sha256"]
+    assert report["weights_sha256"] == fingerprint(read_description(model_path))
     assert (report["data"], report["split"]) == ("x.csv", "all")
     assert report["by_heavy_atoms"]["6"]["exact_rate"] == 1.0
     assert sum(each["count"] for each in report["by_heavy_atoms"].values()) == 8

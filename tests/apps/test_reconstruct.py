@@ -58,6 +58,17 @@ def test_a_failed_decode_is_counted(model_path: Path) -> None:
     assert (result.error.kind, result.exact, result.comparison.decoded) == ("no_atoms", False, False)
 
 
+def test_an_impossible_molecule_is_a_failure_without_noise(
+    model_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = molae.load(model_path)
+    with torch.no_grad():
+        model.decoder.edge.bias[3] = 1e4  # triple bonds everywhere
+    (result,) = molae.reconstruct(["CC(=O)O"], model)
+    assert (result.error.kind, result.exact) == ("not_sanitised", False)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_line_leads_from_one_molecule_to_the_other(model_path: Path) -> None:
     for a, b in (("CO", "c1ccccc1"), ("c1ccccc1", "CO")):
         mols = molae.interpolate(a, b, steps=5, model=model_path)

@@ -27,7 +27,7 @@ from molae.batch.collate import collate
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.chem.featurise import ordered
-from molae.groups import Euclidean, SymmetricGroup
+from molae.groups import SpecialEuclidean, SymmetricGroup
 from molae.training.average import AveragedWeights
 from molae.training.config import TrainingConfig
 from molae.training.loop import build_optimizer
@@ -45,13 +45,14 @@ SHAPES = {
     "zigzag": [(0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 1, 0)],
 }
 SCHEMA = Schema(node_channels=(("point", 1),), edge_types=1, max_nodes=4)
-MOTIONS = Euclidean(3, spread=5.0)
+MOTIONS = SpecialEuclidean(3, spread=5.0)
 
 
 def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
+    torch.set_flush_denormal(True)
     random = np.random.default_rng(arguments.seed)
     pool = order(points(np.arange(arguments.pool) % len(SHAPES), arguments.noise, random))
     model = fit(pool, arguments)
@@ -182,9 +183,9 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--pool", type=int, default=40_000, help="noisy shapes to train on")
     made.add_argument("--test", type=int, default=500, help="noisy shapes of each kind to test on")
     made.add_argument("--steps", type=int, default=5000)
-    made.add_argument("--batch-size", type=int, default=256)
-    made.add_argument("--learning-rate", type=float, default=2e-3)
-    made.add_argument("--head-width", type=int, default=128)
+    made.add_argument("--batch-size", type=int, default=128)
+    made.add_argument("--learning-rate", type=float, default=1e-3)
+    made.add_argument("--head-width", type=int, default=96)
     made.add_argument("--head-depth", type=int, default=4)
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--verbose", action="store_true", help="show the progress of training")

@@ -14,7 +14,6 @@ from molae import checkpoint
 from molae.autoencoder import AutoencoderConfig
 from molae.checkpoint import (
     CONFIG,
-    WEIGHTS,
     available,
     load_checkpoint,
     read_description,
@@ -23,6 +22,8 @@ from molae.checkpoint import (
     write_directory,
 )
 from molae.errors import CheckpointError
+
+WEIGHTS = checkpoint.WEIGHTS.format(number=1)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def edit(path: Path, **changes: Any) -> None:
 def replace_weights(path: Path, change: Callable[[dict], dict]) -> None:
     """Changes the weights and keeps the checksum right."""
     save_file(change(load_file(path / WEIGHTS)), path / WEIGHTS)
-    edit(path, weights_sha256=checkpoint._checksum(path / WEIGHTS))
+    edit(path, weights={WEIGHTS: checkpoint._checksum(path / WEIGHTS)})
 
 
 def test_a_model_comes_back_as_it_was(model: TinyAutoencoder, saved: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_directory_appears_complete_or_not_at_all(saved: Path) -> None:
     ("damage", "message"),
     [
         (lambda path: (path / CONFIG).unlink(), r"is not a model: it has no config.json"),
-        (lambda path: (path / WEIGHTS).unlink(), r"has no weights.safetensors: copy the whole directory"),
+        (lambda path: (path / WEIGHTS).unlink(), r"has no weights-01.safetensors: copy the whole directory"),
         (lambda path: (path / CONFIG).write_text("{"), r"config.json is corrupt"),
         (lambda path: (path / CONFIG).write_text("[]"), r"config.json is corrupt"),
         (lambda path: edit(path, schema=None), r"config.json is corrupt: it has no schema"),
@@ -137,7 +138,7 @@ def test_damage_is_named(saved: Path, damage: Callable[[Path], Any], message: st
 
 def test_truncated_weights_with_a_fitting_checksum_are_refused(saved: Path) -> None:
     (saved / WEIGHTS).write_bytes((saved / WEIGHTS).read_bytes()[:-9])
-    edit(saved, weights_sha256=checkpoint._checksum(saved / WEIGHTS))
+    edit(saved, weights={WEIGHTS: checkpoint._checksum(saved / WEIGHTS)})
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_checkpoint(saved)
 
@@ -155,10 +156,32 @@ def test_older_formats_are_migrated_step_by_step(
     def rename_again(old: dict[str, Any]) -> dict[str, Any]:
         return {"config" if key == "options" else key: value for key, value in old.items()}
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 3)
-    monkeypatch.setattr(checkpoint, "MIGRATIONS", {1: rename, 2: rename_again})
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 4)
+    monkeypatch.setattr(checkpoint, "MIGRATIONS", {2: rename, 3: rename_again})
     assert load_checkpoint(saved).config == model.config
-    assert read_description(saved)["format_version"] == 3
+    assert read_description(saved)["format_version"] == 4
+
+
+def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) -> None:
+    (saved / WEIGHTS).rename(saved / "weights.safetensors")
+    checksum = checkpoint._checksum(saved / "weights.safetensors")
+    edit(saved, format_version=1, weights=None, weights_sha256=checksum)
+    assert torch.equal(load_checkpoint(saved).output.bias, model.output.bias)
+
+
+def test_large_weights_are_spread_over_files(
+    model: TinyAutoencoder, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_FILE_BYTES", 200)
+    save_checkpoint(model, saved)
+    files = sorted(path.name for path in saved.glob("*.safetensors"))
+    assert len(files) > 1
+    assert list(read_description(saved)["weights"]) == files
+    for name, value in model.state_dict().items():
+        assert torch.equal(load_checkpoint(saved).state_dict()[name], value)
+    (saved / files[1]).unlink()
+    with pytest.raises(CheckpointError, match=f"has no {files[1]}"):
+        load_checkpoint(saved)
 
 
 def test_every_older_format_has_a_migration() -> None:

@@ -52,8 +52,11 @@ def test_atoms_that_only_a_reflection_exchanges_are_told_apart():
 
 
 def test_a_choice_by_hand_below_the_tolerance_is_a_choice_by_hand():
-    """Pairs of points 1.4 mÅ apart: tied to within the tolerance, and told apart by their hand alone."""
-    graph = shapes.points(shapes.tub(1.0, 1.001, 0.4))
+    """Eight atoms in pairs 2.8 mÅ apart: tied to within the tolerance, the pairs told apart by their hand."""
+    axis, plane = [(0, 0, 3), (0, 0, -3)], [(3, 3, 0), (-3, -3, 0), (3, -3, 0), (-3, 3, 0)]
+    pairs = shapes.tub(1.0, 1.002, 0.4)
+    graph = shapes.atoms([("C", 0, pairs), ("S", 0, [(0, 0, 0)]), ("O", 0, axis), ("N", 0, plane)])
+    assert (graph.slot != graph.mirror_slot).any()
     np.testing.assert_array_equal(mirror_image(graph).slot, graph.mirror_slot)
 
 

@@ -1,4 +1,4 @@
-"""Small instances of everything that is registered, so that a component is tested from the day it is added."""
+"""Small instances of everything that is registered: a component is tested from the day it is added."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ VARIANTS = (
 )
 
 SOME = (
-    ["methane", "benzene", "cyclooctatetraene", "SF6", "CO2", "acetylene", "difluoroallene"]
-    + ["single carbon", "tetris chiral_shape_1", "tetris square", "tetris line"]
-    + ["alanine", "tartaric acid", "decalin"]
+    *("methane", "benzene", "cyclooctatetraene", "SF6", "CO2", "acetylene", "difluoroallene"),
+    *("single carbon", "tetris chiral_shape_1", "tetris square", "tetris line"),
+    *("alanine", "tartaric acid", "decalin"),
 )
 
 
