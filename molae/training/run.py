@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Int
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessException
 
@@ -67,6 +68,8 @@ def split(
 ) -> tuple[PackedDataset, PackedDataset]:
     """The graphs to train on and those to validate on, drawn by the seed.
 
+    Conformers of one molecule, which have the same source row, go the same way.
+
     Args:
         data: Graphs to train on.
         validation: Graphs to validate on, or None to keep some of `data` for that.
@@ -79,15 +82,23 @@ def split(
     if validation is not None and validation.schema != data.schema:
         raise DataError("the validation data have another schema than the training data: pack both alike")
     source = data if validation is None else validation
-    order = np.random.default_rng(settings.seed).permutation(len(source))
-    kept, drawn = np.split(order, [max(0, len(order) - settings.validation_size)])
-    training = data if validation is not None else data.subset(np.sort(kept))
+    chosen = _draw(source.rows, settings)
+    drawn = np.flatnonzero(chosen)
+    training = data if validation is not None else data.subset(np.flatnonzero(~chosen))
     if not len(training) or not len(drawn):
         raise DataError(
             f"{len(data)} graphs leave {len(training)} for training and {len(drawn)} for validation:"
             " lower validation_size or bring more data"
         )
-    return training, source.subset(np.sort(drawn))
+    return training, source.subset(drawn)
+
+
+def _draw(rows: Int[np.ndarray, " g"], settings: TrainingConfig) -> Bool[np.ndarray, " g"]:
+    """Marks the graphs of as many source rows, drawn by the seed, as `validation_size` has room for."""
+    sources, counts = np.unique(rows, return_counts=True)
+    order = np.random.default_rng(settings.seed).permutation(len(sources))
+    fits = np.cumsum(counts[order]) <= settings.validation_size
+    return np.isin(rows, sources[order[fits]])
 
 
 def _work(

@@ -124,7 +124,7 @@ def test_an_interrupted_and_resumed_run_ends_in_the_same_weights(
     assert parts.step == 12
     assert parts.best == whole.best
     for name in ("best", "last"):
-        files = [load_file(tmp_path / run / name / "weights.safetensors") for run in ("whole", "parts")]
+        files = [load_file(tmp_path / run / name / "weights-01.safetensors") for run in ("whole", "parts")]
         assert_same(files[1], files[0])
 
 
