@@ -34,8 +34,8 @@ class SinkhornConfig(Config):
 class SinkhornAligner(Aligner):
     """Scores each node against each slot, and assigns by the best total score.
 
-    The doubly stochastic matrix of the scores is an estimate of the permutation. An order along the edges, such
-    as the canonical one, is easier to find step by step: nodes are told where they and their neighbours
+    The doubly stochastic matrix of the scores is an estimate of the permutation. An order along the edges,
+    such as the canonical one, is easier to find step by step: nodes are told where they and their neighbours
     are believed to be, and are scored again.
 
     The estimates learn from the teacher. The rest of the model gets a valid permutation, in training as
@@ -54,16 +54,16 @@ class SinkhornAligner(Aligner):
         self.config = config
         self.first = nn.Parameter(torch.randn(schema.max_nodes, width))
         self.last = nn.Parameter(torch.randn(schema.max_nodes, width))
-        self.query = _perceptron(width)
+        self.queries = nn.ModuleList(_perceptron(width) for _ in range(config.revisions + 1))
         self.revisions = nn.ModuleList(Revision(width, schema.edge_types) for _ in range(config.revisions))
 
     def forward(self, scalars: Tensor, batch: DenseBatch) -> tuple[Tensor, dict[str, Tensor]]:
         slots = self._slots(batch)
-        logits = self._scores(self.query(scalars), slots)
+        logits = self._scores(self.queries[0](scalars), slots)
         estimates = [self._soften(logits, batch)]
-        for revision in self.revisions:
+        for revision, query in zip(self.revisions, self.queries[1:], strict=True):
             scalars = revision(scalars, estimates[-1] @ slots, batch.edges)
-            logits = self._scores(revision.query(scalars), slots)
+            logits = self._scores(query(scalars), slots)
             estimates.append(self._soften(logits, batch))
         slot = assign(logits, batch.mask)
         if not self.training:
@@ -100,9 +100,9 @@ class Revision(nn.Module):
         self.place = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
         self.own = nn.Linear(width, width)
-        self.near = nn.Linear((edge_types - 1) * width, width, bias=False)
+        # Graphs without edges, such as bare points, have no neighbours.
+        self.near = nn.Linear((edge_types - 1) * width, width, bias=False) if edge_types > 1 else None
         self.update = nn.Sequential(nn.SiLU(), *_perceptron(width))
-        self.query = _perceptron(width)
 
     def forward(
         self, scalars: Float[Tensor, "b m d"], slots: Float[Tensor, "b m d"], edges: Int[Tensor, "b m m"]
@@ -115,9 +115,11 @@ class Revision(nn.Module):
             edges: Edge categories; 0 where there is no edge.
         """
         nodes = self.norm(scalars + self.place(slots))
-        kinds = nn.functional.one_hot(edges, self.edge_types)[..., 1:].to(nodes.dtype)
-        neighbours = torch.einsum("bijt,bjd->bitd", kinds, nodes).flatten(2)
-        return scalars + self.update(self.own(nodes) + self.near(neighbours))
+        hidden = self.own(nodes)
+        if self.near is not None:
+            kinds = nn.functional.one_hot(edges, self.edge_types)[..., 1:].to(nodes.dtype)
+            hidden = hidden + self.near(torch.einsum("bijt,bjd->bitd", kinds, nodes).flatten(2))
+        return scalars + self.update(hidden)
 
 
 def _perceptron(width: int) -> nn.Sequential:

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from typing import Literal
 
 import torch
+from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -34,7 +35,8 @@ class EncoderConfig(Config):
         frame: How two vectors become a rotation.
         head_width: Channels of the code head.
         head_depth: Residual blocks of the code head.
-        odd_share: Share of the code's channels that are pseudo-scalars.
+        odd_share: Share of the code's channels that are pseudo-scalars. With 0 the group is E(3) × S_n:
+            mirror images are the same.
     """
 
     width: int = 64
@@ -64,6 +66,7 @@ class Encoder(nn.Module):
 
     Attributes:
         reads_slots: Whether the code depends on the predicted slots.
+        irreps: How the code transforms under O(3).
 
     Raises:
         ConfigError: If the code would not be invariant with this aligner.
@@ -80,6 +83,7 @@ class Encoder(nn.Module):
         )
         self.odd_size = round(config.odd_share * code_size)
         self.even_size = code_size - self.odd_size
+        self.irreps = Irreps(f"{self.even_size}x0e + {self.odd_size}x0o")
 
     def _check(self, config: EncoderConfig, aligner: nn.Module) -> None:
         name = type(aligner).__name__

@@ -51,7 +51,8 @@ class Case(NamedTuple):
     @property
     def is_asymmetric(self) -> bool:
         """Whether nothing but the identity leaves the molecule as it is."""
-        collinear = np.linalg.matrix_rank(self.graph.pos - self.graph.pos.mean(0), tol=1e-2) < 2
+        pos = positions(self.graph)
+        collinear = np.linalg.matrix_rank(pos - pos.mean(0), tol=1e-2) < 2
         return len(self.automorphisms) == 1 and not collinear
 
 
@@ -132,8 +133,8 @@ def deviations(
         pos, n = again.pos[k].numpy()[: len(back)][back], len(back)
         if case.is_asymmetric:
             merge(found, {"positions": float(np.abs(expected[k].numpy()[:n] - pos).max())})
-        before = cdist(once.pos[k].numpy()[:n], case.graph.pos)
-        after = cdist(pos, graphs[k].pos[back])
+        before = cdist(once.pos[k].numpy()[:n], positions(case.graph))
+        after = cdist(pos, positions(graphs[k])[back])
         exchanged = before[case.automorphisms[:, :, None], case.automorphisms[:, None, :]]
         merge(found, {"distances": float(np.abs(exchanged - after).max((1, 2)).min())})
     return found
@@ -142,16 +143,21 @@ def deviations(
 def moved(case: Case, numbering: np.ndarray, rotation: Tensor, translation: Tensor) -> Graph:
     """The molecule with atom `numbering[i]` as atom i, turned and moved, its canonical order found anew."""
     graph = case.graph
+    pos = positions(graph) @ rotation.numpy().T + translation.numpy()
+    return ordered(graph.nodes[numbering], graph.edges[np.ix_(numbering, numbering)], pos[numbering])
+
+
+def positions(graph: Graph) -> np.ndarray:
+    """Positions of a graph that has them, in Å."""
     if graph.pos is None:
         raise ValueError("the molecules have positions")
-    pos = graph.pos @ rotation.numpy().T + translation.numpy()
-    return ordered(graph.nodes[numbering], graph.edges[np.ix_(numbering, numbering)], pos[numbering])
+    return graph.pos
 
 
 def mirror_deviations(model: Autoencoder, cases: Sequence[Case], once: Outcome) -> dict[str, float]:
     """Compares the code with that of the mirror images: same even part, odd part of the other sign."""
     graphs = [case.graph for case in cases]
-    images = [ordered(graph.nodes, graph.edges, -graph.pos) for graph in graphs if graph.pos is not None]
+    images = [ordered(graph.nodes, graph.edges, -positions(graph)) for graph in graphs]
     code, size = run(model, images).code, model.encoder.even_size
     return {
         "mirror even": _largest(code[:, :size] - once.code[:, :size]),

@@ -28,6 +28,7 @@ from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.chem.featurise import ordered
 from molae.groups import SpecialEuclidean, SymmetricGroup
+from molae.loss.reconstruction import LossConfig
 from molae.training.average import AveragedWeights
 from molae.training.config import TrainingConfig
 from molae.training.loop import build_optimizer
@@ -173,7 +174,7 @@ def _config(arguments: argparse.Namespace) -> AutoencoderConfig:
         code_size=2,
         encoder=shared | {"odd_share": 0.5},
         decoder=shared,
-        loss={"position": 1e4, "softening": 1.0},
+        loss=LossConfig(position=1e4, softening=1.0),
     )
 
 

@@ -91,6 +91,8 @@ class SoftSortPermuter(nn.Module):
 class SlotTransformer(nn.Module):
     """Decodes a code on positional encodings that the permutation has moved into the order of the nodes."""
 
+    positions: Tensor
+
     def __init__(self, code_size: int, width: int, layers: int, heads: int, schema: Schema) -> None:
         super().__init__()
         self.node_sizes = schema.node_sizes
