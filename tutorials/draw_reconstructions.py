@@ -19,7 +19,7 @@ COUNT = 12
 
 
 def pick(path: str) -> list[Chem.Mol]:
-    """Every 523rd molecule of the QM9 test rows (gdb_index a multiple of 20), as many as the picture holds."""
+    """Every 523rd molecule of the QM9 test rows (gdb_index a multiple of 20), as many as fit."""
     found: list[Chem.Mol] = []
     with open_rows(path) as reader:
         for chunk in reader:

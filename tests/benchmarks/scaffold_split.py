@@ -2,8 +2,8 @@
 
 The part is a hash of the scaffold alone (of the graph, for molecules without rings): bucket 0 or 1 of 100 is
 test, 2 validation, the rest training. The split does not depend on the files, their order, or a seed. The
-drug-like molecules that the shipped `molecule` model was trained on are of the training part. Writes one `.smi`
-file for each part.
+drug-like molecules that the shipped `molecule` model was trained on are of the training part. Writes one
+`.smi` file for each part.
 """
 
 from __future__ import annotations
