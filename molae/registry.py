@@ -20,7 +20,9 @@ class Config(BaseModel):
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Names the known word nearest to `word`, as the end of an error message."""
+    """Names the known word nearest to `word`, or else all that are known, as the end of an error message."""
+    if not known:
+        return "none is known"
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 

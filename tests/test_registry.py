@@ -66,6 +66,12 @@ def test_configurations_cannot_be_changed():
         Settings().width = 5
 
 
+def test_where_nothing_is_known_the_hint_says_so():
+    assert nearest("zzz", []) == "none is known"
+    with pytest.raises(RegistryError, match="no widget is called 'x': none is known"):
+        Registry("widget").build({"name": "x"})
+
+
 def test_far_words_are_answered_with_all_that_is_known():
     assert nearest("zzz", ["b", "a"]) == "known: a, b"
     with pytest.raises(ConfigError, match="known: name_of_thing, width"):

@@ -11,6 +11,7 @@ from rdkit import Chem
 from sklearn.neighbors import NearestNeighbors
 
 import molae
+from molae.chem.conformers import embed_conformer
 
 lines = [line.split("\t") for line in Path("data/examples.smi").read_text().splitlines()]
 smiles, names = [line[0] for line in lines], [line[1] for line in lines]
@@ -29,8 +30,12 @@ for row, found in enumerate(search.kneighbors(codes, return_distance=False)[:5])
     print(f"{names[row]:>16}: nearest are {', '.join(names[j] for j in found if j != row)}")
 
 # %% Mirror images share the even part of the vector and have opposite odd parts
-left, right = molae.embed(["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"])
-model = molae.load("molecule")
-even = model.encoder.even_size
-print(f"even part differs by {np.abs(left[:even] - right[:even]).max():.1e}")
-print(f"odd part, first image plus second: {np.abs(left[even:] + right[even:]).max():.1e}")
+left = embed_conformer(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
+right = Chem.Mol(left)
+for atom, (x, y, z) in enumerate(left.GetConformer().GetPositions()):
+    right.GetConformer().SetAtomPosition(atom, (-x, -y, -z))
+one, other = molae.embed([left, right])
+even = molae.load("molecule").encoder.even_size
+print(f"even part differs by {np.abs(one[:even] - other[:even]).max():.1e}")
+print(f"odd part, one image plus the other: {np.abs(one[even:] + other[even:]).max():.1e}")
+print(f"size of the odd part: {np.abs(one[even:]).max():.1e}")

@@ -88,8 +88,8 @@ def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
 
     Args:
         source: The molecule.
-        schema: What the graphs of the model carry. Where hydrogens are nodes, they stand where RDKit puts
-            them on the heavy atoms.
+        schema: What the graphs of the model carry. Where hydrogens are nodes, they stand where the input or
+            the conformer has them; RDKit places only those that a 3D input leaves out.
         seed: Seed of the conformer.
     Returns:
         The molecule; positions in Å.
@@ -112,16 +112,14 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     Raises:
         RowError: Why the model cannot take it.
     """
-    prepared = prepare(_parse(source))
+    prepared = prepare(_parse(source), schema.hydrogens)
     mol = prepared.mol
     if has_positions(mol):
         mols = [mol]
     else:
         # What the model refuses in any geometry is refused before the costly part.
         featurise(mol, schema.max_nodes)
-        mols = embed_conformers(mol, n, seed)
-    if schema.hydrogens:
-        mols = [Chem.AddHs(each, addCoords=True) for each in mols]
+        mols = embed_conformers(mol, n, seed, hydrogens=schema.hydrogens)
     return [
         Molecule(featurise(each, schema.max_nodes), each.ToBinary(_BINARY), prepared.notes) for each in mols
     ]

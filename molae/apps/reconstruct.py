@@ -178,7 +178,9 @@ def _try_rebuild(nodes: np.ndarray, edges: np.ndarray, pos: np.ndarray | None) -
 def _compared(mol: Chem.Mol | RowError, action: GroupAction, index: int, original: Molecule) -> Reconstructed:
     if isinstance(mol, RowError):
         return _failed(mol)
-    smiles = Chem.MolToSmiles(mol)
+    # Where hydrogens are nodes, they are no more part of the SMILES than elsewhere.
+    with BlockLogs():
+        smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
     mol = _posed(mol, action, index, original)
     comparison = compare(mol, original.mol)
     return Reconstructed(smiles, mol, comparison.exact, comparison.rmsd_action, None, comparison)

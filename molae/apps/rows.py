@@ -86,6 +86,13 @@ class Summary:
             if isinstance(each, Molecule):
                 self.notes.update({_topic(note) for note in each.notes})
 
+    def add(self, other: Summary) -> None:
+        """Adds the counts of other rows."""
+        self.ok += other.ok
+        self.failed += other.failed
+        self.notes += other.notes
+        self.resumed += other.resumed
+
     def __str__(self) -> str:
         parts = [f"{self.ok} of {self.total} rows ok"]
         if self.failed:
@@ -131,19 +138,24 @@ def process_file(
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
     settings |= {"id_column": source.id_column, "chunk_size": CHUNK_SIZE, "dropped": on_error == "drop"}
-    with source.open() as reader, molecule_workers(schema, source.seed, source.num_workers) as workers:
-        store = PartStore(output, source.path, settings, resume, suffixes)
-        left = _left_to_do(reader, store, summary, progress)
+    with (
+        source.open() as reader,
+        molecule_workers(schema, source.seed, source.num_workers) as workers,
+        PartStore(output, source.path, settings, resume, suffixes) as store,
+    ):
+        left = _left_to_do(reader, store, summary, progress, on_error == "fail")
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
             molecules = first_conformers(read)
             errors, added = work(molecules)
             if on_error == "fail":
-                _require_none(source, chunk, errors)
-            summary.count(molecules, errors)
+                _require_none(source, chunk, errors, store.resumable)
+            counts = Summary()
+            counts.count(molecules, errors)
+            summary.add(counts)
             _log_notes(chunk, molecules)
             kept = pa.array([on_error != "drop" or error is None for error in errors])
             added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
-            store.write(index, chunk.columns.filter(kept), added)
+            store.write(index, chunk.columns.filter(kept), added, vars(counts))
         store.finish()
     return summary
 
@@ -154,25 +166,29 @@ def chunk_sources(chunk: Chunk) -> list[Molecular]:
 
 
 def _left_to_do(
-    reader: Reader, store: PartStore, summary: Summary, progress: Progress
+    reader: Reader, store: PartStore, summary: Summary, progress: Progress, strict: bool
 ) -> Iterator[tuple[tuple[int, Chunk], list[Molecular]]]:
-    """The chunks that are not done yet; those that are get counted."""
+    """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted."""
     for index, chunk in enumerate(reader):
-        if not store.done(index):
+        remarks = store.remarks(index) if store.done(index) else None
+        if remarks is None or (strict and remarks["failed"]):
             yield (index, chunk), chunk_sources(chunk)
             continue
-        ok = store.added(index)["status"].to_pylist().count("ok")
-        summary.ok += ok
-        # Which kind they were of is not in the parts.
-        summary.failed.update({"earlier": len(chunk.rows) - ok} if ok < len(chunk.rows) else {})
-        summary.resumed += len(chunk.rows)
+        failed, notes = Counter(remarks["failed"]), Counter(remarks["notes"])
+        summary.add(Summary(remarks["ok"], failed, notes, resumed=len(chunk.rows)))
         progress(len(chunk.rows), reader.total)
 
 
-def _require_none(source: Source, chunk: Chunk, errors: Sequence[RowError | None]) -> None:
+def _require_none(
+    source: Source, chunk: Chunk, errors: Sequence[RowError | None], finished: Path | None
+) -> None:
+    """Raises the first error, and says where `finished` rows stay, if any."""
+    hint = (
+        f"; the rows finished before stay in {finished}: --on-error keep --resume goes on" if finished else ""
+    )
     for row, error in zip(chunk.rows, errors, strict=True):
         if error is not None:
-            raise RowError(f"{source.path}, row {row.number}: {error.reason}", error.kind) from error
+            raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
 
 
 def _log_notes(chunk: Chunk, molecules: Sequence[Molecule | RowError]) -> None:

@@ -38,7 +38,9 @@ DISTINCT_RMSD = 0.125
 _EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
 
 
-def embed_conformer(mol: Chem.Mol, seed: int = 0, timeout: int = TIMEOUT, relax: bool = True) -> Chem.Mol:
+def embed_conformer(
+    mol: Chem.Mol, seed: int = 0, timeout: int = TIMEOUT, relax: bool = True, hydrogens: bool = False
+) -> Chem.Mol:
     """Gives a molecule one 3D conformer, the same whatever its atom order.
 
     ETKDGv3 (Wang 2020, doi:10.1021/acs.jcim.0c00025) on the molecule read back from its canonical SMILES,
@@ -50,17 +52,24 @@ def embed_conformer(mol: Chem.Mol, seed: int = 0, timeout: int = TIMEOUT, relax:
         seed: Seed of the embedding.
         timeout: Most seconds for each attempt, of which there are three.
         relax: Whether to relax the embedded geometry.
+        hydrogens: Whether to keep all hydrogens as atoms; the conformer is the same with and without.
     Returns:
-        A copy with one conformer in Å and the stereo of it. Atoms are in the same order (bonds need not be);
-        hydrogens that define a double bond whose geometry was open are behind them.
+        A copy with one conformer in Å and the stereo of it. Atoms are in the order of `prepare(mol).mol`
+        (bonds need not be); behind them hydrogens that define a double bond whose geometry was open, or all
+        hydrogens, in the order of the atoms that bear them, which is that of RDKit's `AddHs`.
     Raises:
         RowError: `embed_failed`, `embed_timeout`, or `stereo_mismatch` where the geometry is another isomer.
     """
-    return embed_conformers(mol, 1, seed, timeout, relax)[0]
+    return embed_conformers(mol, 1, seed, timeout, relax, hydrogens)[0]
 
 
 def embed_conformers(
-    mol: Chem.Mol, n: int, seed: int = 0, timeout: int = TIMEOUT, relax: bool = True
+    mol: Chem.Mol,
+    n: int,
+    seed: int = 0,
+    timeout: int = TIMEOUT,
+    relax: bool = True,
+    hydrogens: bool = False,
 ) -> list[Chem.Mol]:
     """Gives a molecule up to `n` distinct 3D conformers, as `embed_conformer` gives one.
 
@@ -70,19 +79,21 @@ def embed_conformers(
         seed: Seed of the embedding.
         timeout: Most seconds for each attempt.
         relax: Whether to relax the embedded geometries.
+        hydrogens: Whether to keep all hydrogens as atoms.
     Returns:
         One molecule for each conformer that is more than 0.125 Å of heavy-atom RMSD from those before it.
         Conformers of the wrong isomer are left out.
     Raises:
         RowError: As `embed_conformer`, if no conformer is left.
     """
-    canonical, order = _canonical(mol)
+    canonical, order = _canonical(Chem.RemoveHs(mol))
     for tries, settings in ATTEMPTS:
         parameters = _parameters(seed, timeout, **settings)
         try:
             with BlockLogs():
-                found = _embed(canonical, n, tries * n, parameters, relax)
-            return [_renumbered(each, order) for each in _distinct(found)]
+                full = _embed(canonical, n, tries * n, parameters, relax)
+            bare = [Chem.RemoveHs(each) for each in full]
+            return [_renumbered((full if hydrogens else bare)[i], order) for i in _distinct(bare)]
         except RowError as error:
             failure = error
             if failure.kind == "embed_timeout" and parameters.useRandomCoords:
@@ -111,7 +122,7 @@ def _canonical(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"]]:
 def _embed(
     canonical: Chem.Mol, n: int, tries: int, parameters: rdDistGeom.EmbedParameters, relax: bool
 ) -> list[Chem.Mol]:
-    """Makes up to `n` conformers of the right isomer, each a molecule, hydrogens as `prepare` leaves them."""
+    """Makes up to `n` conformers of the right isomer, each a molecule, all hydrogens atoms."""
     full = Chem.AddHs(canonical)
     try:
         # The identifier of a try that ran out of time is -1.
@@ -122,11 +133,11 @@ def _embed(
         raise RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")
     if not identifiers:
         raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")
-    posed = [Chem.Mol(full, confId=identifier) for identifier in identifiers]
-    right = [each for each in posed if _is_isomer(_reduced(each), canonical)][:n]
+    posed = [assign_stereo_from_positions(Chem.Mol(full, confId=identifier)) for identifier in identifiers]
+    right = [each for each in posed if _is_isomer(each, canonical)][:n]
     if not right:
         raise RowError("every embedded geometry is another stereoisomer than the input", "stereo_mismatch")
-    return [_relaxed(each, canonical) if relax else _reduced(each) for each in right]
+    return [_relaxed(each, canonical) if relax else each for each in right]
 
 
 def _parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedParameters:
@@ -143,31 +154,29 @@ def _parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedPar
     return parameters
 
 
-def _relaxed(full: Chem.Mol, canonical: Chem.Mol) -> Chem.Mol:
-    """The reduced molecule, relaxed if there are parameters and its configurations survive it."""
-    before = _reduced(full)
+def _relaxed(mol: Chem.Mol, canonical: Chem.Mol) -> Chem.Mol:
+    """The molecule, relaxed if there are parameters and its configurations survive it."""
+    full = Chem.Mol(mol)
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(full):
         rdForceFieldHelpers.MMFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS, mmffVariant="MMFF94s")
     elif rdForceFieldHelpers.UFFHasAllMoleculeParams(full):
         rdForceFieldHelpers.UFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS)
-    after = _reduced(full)
-    return after if _is_isomer(after, canonical) else before
+    full = assign_stereo_from_positions(full)
+    return full if _is_isomer(full, canonical) else mol
 
 
-def _reduced(full: Chem.Mol) -> Chem.Mol:
-    return Chem.RemoveHs(assign_stereo_from_positions(full))
+def _is_isomer(full: Chem.Mol, canonical: Chem.Mol) -> bool:
+    """Whether `full` has every configuration that `canonical` specifies."""
+    # With its hydrogens, the ways to exchange them would all be tried on a wrong isomer.
+    return Chem.RemoveHs(full).HasSubstructMatch(canonical, useChirality=True)
 
 
-def _is_isomer(mol: Chem.Mol, canonical: Chem.Mol) -> bool:
-    """Whether `mol` has every configuration that `canonical` specifies."""
-    return mol.HasSubstructMatch(canonical, useChirality=True)
-
-
-def _distinct(mols: list[Chem.Mol]) -> list[Chem.Mol]:
-    kept: list[Chem.Mol] = []
-    for mol in mols:
-        if all(_distance(mol, other) > DISTINCT_RMSD for other in kept):
-            kept.append(mol)
+def _distinct(mols: list[Chem.Mol]) -> list[int]:
+    """Places of those that differ from all before them."""
+    kept: list[int] = []
+    for place, mol in enumerate(mols):
+        if all(_distance(mol, mols[other]) > DISTINCT_RMSD for other in kept):
+            kept.append(place)
     return kept
 
 
@@ -180,6 +189,7 @@ def _distance(mol: Chem.Mol, other: Chem.Mol) -> float:
 
 
 def _renumbered(mol: Chem.Mol, order: Int[np.ndarray, "n"]) -> Chem.Mol:
-    """Back to the input's atom order, hydrogens that were added behind the others."""
-    added = np.arange(len(order), mol.GetNumAtoms())
-    return Chem.RenumberAtoms(mol, np.concatenate([np.argsort(order), added]).tolist())
+    """Back to the input's atom order, hydrogens that were added behind, in the order of what bears them."""
+    added = range(len(order), mol.GetNumAtoms())
+    behind = sorted(added, key=lambda i: order[mol.GetAtomWithIdx(i).GetNeighbors()[0].GetIdx()])
+    return Chem.RenumberAtoms(mol, [*np.argsort(order).tolist(), *behind])

@@ -29,7 +29,7 @@ class Prepared:
     """A molecule as a model sees it.
 
     Attributes:
-        mol: Sanitised, one fragment, hydrogens implicit but for those that define a double bond.
+        mol: Sanitised, one fragment; of its hydrogens those that define a double bond are atoms, or all.
         notes: What was changed or left open on the way, for the user to read.
     """
 
@@ -64,16 +64,18 @@ def parse_smiles(text: str | None) -> Chem.Mol:
     return mol
 
 
-def prepare(mol: Chem.Mol) -> Prepared:
-    """Makes the molecule that a model sees: one fragment, no labels, hydrogens implicit, stereo assigned.
+def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
+    """Makes the molecule that a model sees: one fragment, no labels, hydrogens uniform, stereo assigned.
 
     Of several fragments the largest that holds carbon stays (by heavy atoms, then mass, then SMILES): salts
     and solvents go. Isotope labels and atom map numbers go. Stereo is read from the positions where there
     are any in 3D, and stays as written otherwise; the coordinates of a drawing are dropped. Hydrogens go,
-    but for those that define the geometry of a double bond, as in `[H]/N=C/C`.
+    but for those that define the geometry of a double bond, as in `[H]/N=C/C`; or all become atoms, those
+    that are atoms already where they are, the others behind them and, in 3D, where RDKit puts them.
 
     Args:
         mol: Molecule of any source.
+        hydrogens: Whether all hydrogens are atoms.
     Returns:
         The molecule, and notes on all that was changed but the hydrogens.
     Raises:
@@ -87,7 +89,8 @@ def prepare(mol: Chem.Mol) -> Prepared:
         notes: list[str] = []
         mol = _parent(mol, notes)
         _drop_labels(mol, notes)
-        mol = Chem.RemoveHs(_with_stereo(mol, notes))
+        mol = _with_stereo(mol, notes)
+        mol = _with_hydrogens(mol) if hydrogens else Chem.RemoveHs(mol)
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise RowError(f"{mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_ATOMS} are read", "too_large")
     return Prepared(mol, tuple(notes))
@@ -178,6 +181,12 @@ def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
     if count := _count_open_stereo(mol):
         notes.append(f"stereo left open in {count} place{'s' * (count > 1)}: one isomer is taken")
     return mol
+
+
+def _with_hydrogens(mol: Chem.Mol) -> Chem.Mol:
+    full = Chem.AddHs(mol, addCoords=True)
+    # A hydrogen that came just now may define the geometry of a double bond.
+    return assign_stereo_from_positions(full) if has_positions(full) else full
 
 
 def _count_open_stereo(mol: Chem.Mol) -> int:

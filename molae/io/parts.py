@@ -7,7 +7,8 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,8 @@ from molae.io.writers import TABLE_SUFFIXES, atomic_path, is_matrix, output_suff
 _FINGERPRINT = "fingerprint.json"
 # In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
 _INPUT, _ADDED = "input:", "added:"
+# Key of a part's metadata; those never get into the final file.
+_REMARKS = b"molae_remarks"
 
 
 def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
@@ -39,11 +42,15 @@ class PartStore:
     Every run writes this way. Without `resume`, what an earlier run left is thrown away; with it, chunks that
     are `done` need not be computed again, and the final file is, byte for byte, that of an uninterrupted run.
 
-        store = PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, resume=True)
-        for index, chunk in enumerate(reader):
-            if not store.done(index):
-                store.write(index, chunk.columns, outcome(errors) | {"embedding": vectors})
-        store.finish()
+        with PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, True) as store:
+            for index, chunk in enumerate(reader):
+                if not store.done(index):
+                    store.write(index, chunk.columns, outcome(errors) | {"embedding": vectors})
+            store.finish()
+
+    When the block ends early, the parts stay only where there is something to go on from: finished chunks, of
+    an input that can be read again. After a DataError (a damaged input, say) neither the same input nor a
+    repaired one can go on, so they go.
 
     Args:
         output: Path of the final file; its suffix decides the format.
@@ -66,6 +73,7 @@ class PartStore:
     ) -> None:
         self._output = Path(output)
         self._suffix = output_suffix(self._output, suffixes)
+        self._repeatable = str(source) != STANDARD_INPUT
         self._folder = self._output.with_name(self._output.name + ".parts")
         _check_paths(self._output, str(source), resume)
         fingerprint = _fingerprint(str(source), options)
@@ -81,29 +89,51 @@ class PartStore:
         with atomic_path(self._folder / _FINGERPRINT) as temporary:
             temporary.write_text(json.dumps(fingerprint, indent=1))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and (isinstance(error, DataError) or self.resumable is None):
+            # What went wrong first is what the user must hear of.
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def resumable(self) -> Path | None:
+        """The folder of the parts, or None where another run could not go on from it."""
+        return self._folder if self._repeatable and any(self._folder.glob("*.parquet")) else None
+
     def done(self, index: int) -> bool:
         """Whether the chunk of this index, from 0, is finished."""
         return self._part(index).exists()
 
-    def write(self, index: int, columns: pa.Table, added: Mapping[str, pa.Array]) -> None:
+    def write(
+        self,
+        index: int,
+        columns: pa.Table,
+        added: Mapping[str, pa.Array],
+        remarks: Mapping[str, Any] | None = None,
+    ) -> None:
         """Saves a finished chunk.
 
         Args:
             index: Number of the chunk, from 0.
             columns: The input's columns; none is ever overwritten.
             added: New columns of the same length; where the input has the name already, `molae_` precedes it.
+            remarks: What a run that resumes should know of the chunk, as plain JSON values; never part of the
+                output.
         """
         table = columns.rename_columns([_INPUT + name for name in columns.column_names])
         for name, values in added.items():
             table = table.append_column(_ADDED + name, values)
+        table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {})})
         with atomic_path(self._part(index)) as temporary:
             pq.write_table(table, temporary)
 
-    def added(self, index: int) -> pa.Table:
-        """The added columns of a finished chunk, for instance to count its failures when resuming."""
-        table = _read(self._part(index))
-        names = [name for name in table.column_names if name.startswith(_ADDED)]
-        return table.select(names).rename_columns([name.removeprefix(_ADDED) for name in names])
+    def remarks(self, index: int) -> dict[str, Any]:
+        """The remarks on a finished chunk, for instance to count its failures when resuming."""
+        return json.loads(pq.read_schema(self._part(index)).metadata[_REMARKS])
 
     def finish(self) -> None:
         """Joins chunks 0, 1, 2 ... into the final file, and removes the parts.

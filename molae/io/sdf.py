@@ -68,7 +68,7 @@ def _split(lines: Lines) -> Iterator[tuple[list[str], RowError | None]]:
             continue
         size += len(line) + 1
         if error is None and size > RECORD_LIMIT:
-            error = RowError(f"record of more than {RECORD_LIMIT} characters", kind="too-long")
+            error = RowError(f"record of more than {RECORD_LIMIT} characters", kind="too_long")
         error = error or refusal(line)
         if error is None:
             held.append(line)

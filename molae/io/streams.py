@@ -176,7 +176,7 @@ def _clean(line: str) -> str:
 def refusal(line: str) -> RowError | None:
     """Why a line cannot be text of molecules, or None where it can."""
     if len(line) > LINE_LIMIT:
-        return RowError(f"line of more than {LINE_LIMIT} characters", kind="too-long")
+        return RowError(f"line of more than {LINE_LIMIT} characters", kind="too_long")
     if _CONTROL.search(line):
         return RowError("control characters: binary data, or text that is not UTF-8", kind="binary")
     return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
+from rdkit.rdBase import BlockLogs
 
 from molae.chem.automorphisms import DEFAULT_LIMIT, isomorphisms, same_stereo
 from molae.chem.rmsd import rmsd_as_posed, rmsd_superposed
@@ -132,7 +133,11 @@ def _as_positioned(mol: Chem.Mol) -> Chem.Mol:
     """The molecule with the stereo of its positions, and no more explicit hydrogens than that needs."""
     if has_positions(mol):
         mol = assign_stereo_from_positions(mol)
-    return Chem.RemoveHs(mol) if _hydrogens(mol) else mol
+    if not _hydrogens(mol):
+        return mol
+    # RDKit warns of hydrogens that a decoder left without a neighbour.
+    with BlockLogs():
+        return Chem.RemoveHs(mol)
 
 
 def _skeleton(mol: Chem.Mol) -> Chem.Mol:
@@ -141,7 +146,8 @@ def _skeleton(mol: Chem.Mol) -> Chem.Mol:
         return mol
     every = Chem.RemoveHsParameters()
     every.removeDefiningBondStereo = True  # type: ignore[assignment]  # RDKit's stub is wrong
-    return Chem.RemoveHs(mol, every)
+    with BlockLogs():
+        return Chem.RemoveHs(mol, every)
 
 
 def _hydrogens(mol: Chem.Mol) -> bool:

@@ -8,8 +8,11 @@ from smallmodel import SCHEMA
 
 from molae.apps import molecules
 from molae.apps.molecules import as_source, as_sources, read_conformers, read_molecule, try_read
+from molae.chem.conformers import embed_conformers
 from molae.errors import DataError, RowError
 from molae.io import Row
+
+HYDROGENS = SCHEMA.model_copy(update={"hydrogens": True})
 
 
 def with_conformer(smiles: str, hydrogens: bool = True) -> Chem.Mol:
@@ -42,11 +45,31 @@ def test_nodes_are_the_atoms_of_the_molecule() -> None:
 
 
 def test_hydrogens_are_nodes_where_the_schema_says_so() -> None:
-    schema = SCHEMA.model_copy(update={"hydrogens": True})
-    molecule = read_molecule(as_source(with_conformer("CO")), schema)
+    molecule = read_molecule(as_source(with_conformer("CO")), HYDROGENS)
     assert sorted(atom.GetSymbol() for atom in molecule.mol.GetAtoms()) == ["C", *"HHHH", "O"]
     assert len(molecule.graph) == 6
     assert molecule.graph.nodes[:, 2].tolist() == [0] * 6
+
+
+def test_hydrogens_that_are_nodes_keep_their_positions() -> None:
+    mol = with_conformer("C[C@H](N)O")
+    # Where RDKit would not put them.
+    mol.GetConformer().SetPositions(mol.GetConformer().GetPositions() * 1.07)
+    molecule = read_molecule(as_source(mol), HYDROGENS)
+    np.testing.assert_array_equal(molecule.graph.pos, mol.GetConformer().GetPositions())
+
+
+def test_hydrogens_that_are_nodes_have_the_positions_of_the_conformer() -> None:
+    several = read_conformers("CCCO", HYDROGENS, 3)
+    posed = embed_conformers(Chem.MolFromSmiles("CCCO"), 3, hydrogens=True)
+    assert len(several) == len(posed) > 1
+    for molecule, mol in zip(several, posed, strict=True):
+        np.testing.assert_array_equal(molecule.graph.pos, mol.GetConformer().GetPositions())
+
+
+def test_hydrogens_that_are_nodes_count_as_atoms() -> None:
+    with pytest.raises(RowError, match="26 atoms"):
+        read_molecule("CCCCCCCC", HYDROGENS)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,36 @@ def test_atoms_keep_their_order_and_stereo() -> None:
     assert mol.GetNumConformers() == 0
 
 
+def test_with_hydrogens_the_conformer_is_the_same() -> None:
+    for smiles in (*STAND_IN, "C", "[H][H]", "[Cl-]"):
+        full = prepare(parse_smiles(smiles), hydrogens=True).mol
+        posed = embed_conformer(full, hydrogens=True)
+        assert [atom.GetAtomicNum() for atom in posed.GetAtoms()] == [
+            a.GetAtomicNum() for a in full.GetAtoms()
+        ]
+        assert (Chem.GetAdjacencyMatrix(posed) == Chem.GetAdjacencyMatrix(full)).all()
+        bare = embed_conformer(molecule(smiles))
+        reduced = Chem.RemoveHs(posed)
+        assert Chem.MolToSmiles(reduced) == Chem.MolToSmiles(bare)
+        assert (reduced.GetConformer().GetPositions() == bare.GetConformer().GetPositions()).all()
+
+
+def test_every_spelling_gets_the_same_hydrogens_to_the_bit() -> None:
+    # RDKit's canonical SMILES of one of the cages depends on the numbering.
+    for smiles in sorted({*STAND_IN} - {"C1[C@H]2C[C@@H]1[C@@H]1C[C@H]2C1"}):
+        spellings = [smiles, Chem.MolToSmiles(molecule(smiles), doRandom=True)]
+        full = [prepare(parse_smiles(spelling), hydrogens=True).mol for spelling in spellings]
+        shuffled = np.random.default_rng(0).permutation(full[0].GetNumAtoms()).tolist()
+        full.append(Chem.RenumberAtoms(full[0], shuffled))
+        posed = [embed_conformer(each, relax=False, hydrogens=True) for each in full]
+        rows = [sorted(map(tuple, each.GetConformer().GetPositions())) for each in posed]
+        assert rows[0] == rows[1] == rows[2], smiles
+
+
+def test_methyl_groups_make_no_conformers_of_their_own() -> None:
+    assert len(embed_conformers(molecule("CC(C)(C)C"), 4, hydrogens=True)) == 1
+
+
 def test_bonds_have_the_lengths_of_bonds() -> None:
     mol = embed_conformer(molecule("CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O"))
     positions = mol.GetConformer().GetPositions()

@@ -113,6 +113,31 @@ def test_given_positions_stay_and_decide_the_stereo() -> None:
     assert all((position == positions).all(axis=1).any() for position in kept)
 
 
+def test_hydrogens_may_be_atoms_of_their_own() -> None:
+    molecule = prepare(parse_smiles("C[C@H](N)C(=O)O.[Na+]"), hydrogens=True)
+    assert molecule.notes == ("fragments removed: [Na+]",)
+    assert molecule.mol.GetNumAtoms() == 13
+    assert all(atom.GetTotalNumHs() == 0 for atom in molecule.mol.GetAtoms())
+    assert Chem.MolToSmiles(Chem.RemoveHs(molecule.mol)) == "C[C@H](N)C(=O)O"
+
+
+def test_hydrogens_that_are_atoms_keep_their_positions_and_those_left_out_get_one() -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("[H]/N=C/[C@H](F)Cl"))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
+    # Where RDKit would not put them.
+    positions = mol.GetConformer().GetPositions() * 1.07
+    mol.GetConformer().SetPositions(positions)
+    Chem.RemoveStereochemistry(mol)
+    kept = prepare(mol, hydrogens=True).mol
+    np.testing.assert_array_equal(kept.GetConformer().GetPositions(), positions)
+    partly = prepare(Chem.RemoveAllHs(mol), hydrogens=True).mol
+    assert partly.GetNumAtoms() == mol.GetNumAtoms()
+    for full in (kept, partly):
+        # The hydrogen of the imine is on one side or the other: its geometry is read in any case.
+        assert Chem.MolToSmiles(Chem.RemoveHs(full)).startswith("[H]/N=C")
+        assert [hand for _, hand in Chem.FindMolChiralCenters(full)] == ["R"]
+
+
 def test_hydrogens_in_substance_groups_go_too() -> None:
     mol = Chem.AddHs(Chem.MolFromSmiles("CO"))
     group = Chem.CreateMolSubstanceGroup(mol, "DAT")

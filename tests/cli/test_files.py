@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,33 @@ def test_or_be_the_end(run: Run, rows: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("molae: in.smi, row 2: not a valid SMILES")
     assert "Traceback" not in result.output
-    assert not Path("out.parquet").exists()
-    # What was finished before is no loss.
-    assert run("embed", rows, "-o", "out.parquet", "--resume").exit_code == 0
+    # The failure is in the first chunk: nothing is left behind.
+    assert names(Path()) == {"in.smi"}
+
+
+def test_what_was_finished_before_the_failure_is_no_loss(run: Run) -> None:
+    Path("in.smi").write_text("CO\nCCN\nC#N\nbad\n")
+    failing = ("embed", "in.smi", "-o", "out.parquet", "--on-error", "fail")
+    result = run(*failing)
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("molae: in.smi, row 4: not a valid SMILES")
+    assert "stay in out.parquet.parts: --on-error keep --resume goes on" in last
+    result = run(*failing[:-1], "keep", "--resume")
+    assert result.exit_code == 0
+    assert "3 of 4 rows ok; 1 failed (unparsable 1); 3 rows from the interrupted run" in result.stderr
+    assert names(Path()) == {"in.smi", "out.parquet"}
+
+
+def test_a_damaged_input_leaves_nothing_behind(run: Run) -> None:
+    # Long enough for several chunks to be read before the damage shows.
+    lines = "".join(f"C{'O' * (i % 2)} {i * 7919 % 10007}\n" for i in range(4000))
+    packed = gzip.compress(lines.encode())
+    Path("in.smi.gz").write_bytes(packed[: len(packed) // 2])
+    result = run("embed", "in.smi.gz", "-o", "out.parquet")
+    assert result.exit_code == 2
+    assert "in.smi.gz is damaged or truncated" in result.stderr.splitlines()[-1]
+    assert names(Path()) == {"in.smi.gz"}
 
 
 def test_arrays_hold_the_same_vectors(run: Run, rows: Path) -> None:
@@ -115,7 +140,8 @@ def test_columns_are_kept_and_none_overwritten(run: Run) -> None:
 
 
 def test_an_interrupted_run_goes_on(run: Run, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("embed", rows, "-o", "whole.parquet").exit_code == 0
+    whole = run("embed", rows, "-o", "whole.parquet")
+    assert whole.exit_code == 0
     original, calls = files.embed_read, []
 
     def interrupted_at(call: int) -> None:
@@ -140,10 +166,29 @@ def test_an_interrupted_run_goes_on(run: Run, rows: Path, monkeypatch: pytest.Mo
     result = run("embed", rows, "-o", "out.parquet", "--resume")
     assert result.exit_code == 0
     assert len(calls) == 2
-    assert "4 of 8 rows ok" in result.stderr
-    assert "3 rows from the interrupted run" in result.stderr
+    counts = "4 of 8 rows ok; 4 failed (unparsable 1, empty 1, element 1, binary 1); fragments removed: 1"
+    assert counts in whole.stderr
+    assert f"{counts}; 3 rows from the interrupted run" in result.stderr
     assert Path("out.parquet").read_bytes() == Path("whole.parquet").read_bytes()
     assert not Path("out.parquet.parts").exists()
+
+
+def test_failures_of_the_interrupted_run_are_failures(
+    run: Run, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = files.embed_read, []
+
+    def interrupted(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "embed_read", interrupted)
+    assert run("embed", rows, "-o", "out.parquet").exit_code == 130
+    result = run("embed", rows, "-o", "out.parquet", "--resume", "--on-error", "fail")
+    assert result.exit_code == 1
+    assert "in.smi, row 2" in result.stderr.splitlines()[-1]
 
 
 def test_the_same_command_gives_the_same_bytes(run: Run, rows: Path) -> None:

@@ -21,7 +21,7 @@ def embed(source: Path, output: Path, stop_after: int | None = None, **options: 
     """Stands for the application: writes chunk by chunk, stops where told, returns how many it computed."""
     store = PartStore(output, source, options.pop("options", OPTIONS), suffixes=ALL, **options)
     computed = 0
-    with open_rows(source, chunk_size=2) as reader:
+    with open_rows(source, chunk_size=2) as reader, store:
         for index, chunk in enumerate(reader):
             if store.done(index):
                 continue
@@ -32,7 +32,7 @@ def embed(source: Path, output: Path, stop_after: int | None = None, **options: 
             vectors = np.array([[row.number, len(row.smiles or "")] for row in chunk.rows], dtype=np.float32)
             store.write(index, chunk.columns, outcome(errors) | {"embedding": matrix_column(vectors, valid)})
             computed += 1
-    store.finish()
+        store.finish()
     return computed
 
 
@@ -86,6 +86,40 @@ def test_resuming_something_else_is_refused(tmp_path: Path, source: Path) -> Non
     assert (tmp_path / "out.csv.parts").exists()
 
 
+def test_remarks_are_for_those_who_resume_and_not_in_the_output(tmp_path: Path) -> None:
+    for name, remarks in (("a.parquet", {"failed": {"empty": 1}}), ("b.parquet", None)):
+        with PartStore(tmp_path / name, "-", OPTIONS) as store:
+            store.write(0, pa.table({"n": [1]}), outcome([None]), remarks)
+            assert store.remarks(0) == (remarks or {})
+            store.finish()
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("error", "finished", "piped", "stays"),
+    [
+        (KeyboardInterrupt(), True, False, True),
+        (OSError("disk full"), True, False, True),
+        (RowError("no good"), True, False, True),
+        (RowError("no good"), False, False, False),
+        (KeyboardInterrupt(), True, True, False),
+        (DataError("damaged"), True, False, False),
+    ],
+)
+def test_parts_stay_only_where_one_can_go_on_from_them(
+    tmp_path: Path, source: Path, error: BaseException, finished: bool, piped: bool, stays: bool
+) -> None:
+    def stopped() -> None:
+        with PartStore(tmp_path / "out.csv", "-" if piped else source, OPTIONS) as store:
+            if finished:
+                store.write(0, pa.table({"n": [1]}), outcome([None]))
+            raise error
+
+    with pytest.raises(type(error)):
+        stopped()
+    assert (tmp_path / "out.csv.parts").exists() == stays
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, source: Path) -> None:
     folder = tmp_path / "out.csv.parts"
     folder.mkdir()
@@ -118,7 +152,6 @@ def test_no_input_column_is_overwritten(tmp_path: Path) -> None:
     store.write(
         1, pa.table({"name": ["b"], "status": ["mine"], "molae_status": ["x"], "embedding_0": ["9"]}), added
     )
-    assert store.added(1).column_names == ["status", "error", "embedding"]
     store.finish()
     assert output.read_text().splitlines() == [
         "name,status,molae_status,embedding_0,molae_molae_status,error,molae_embedding_0",

@@ -136,7 +136,7 @@ def test_bad_lines_keep_their_place(tmp_path: Path) -> None:
     long = b"C" * (3 * LINE_LIMIT)
     path.write_bytes(b"CCO\r\n\r\n \t\nC\x00\x01O\n" + long + b"\nCC gr\xfcn\nCCC " + "größe".encode())
     rows, columns = read(path)
-    assert kinds(rows) == [None, "empty", "empty", "binary", "too-long", None, None]
+    assert kinds(rows) == [None, "empty", "empty", "binary", "too_long", None, None]
     assert [row.number for row in rows] == list(range(1, 8))
     assert [row.id for row in rows[-2:]] == ["grün", "größe"]
     assert columns["smiles"].to_pylist() == ["CCO", None, None, None, None, "CC", "CCC"]

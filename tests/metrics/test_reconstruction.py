@@ -6,7 +6,10 @@ from rdkit import Chem
 from rdkit.Chem import rdMolAlign
 
 from molae.chem.conformers import embed_conformer
+from molae.chem.featurise import featurise
 from molae.chem.parse import parse_smiles, prepare
+from molae.chem.rebuild import rebuild
+from molae.chem.vocabulary import ELEMENTS
 from molae.metrics.reconstruction import compare, summarise
 
 SMILES = [
@@ -80,6 +83,30 @@ def test_explicit_hydrogens_do_not_count() -> None:
     result = compare(Chem.AddHs(mol, addCoords=True), mol)
     assert result.exact
     assert result.rmsd_action < 1e-9
+
+
+@pytest.mark.parametrize("smiles", ["C", "CCO", "C[C@H](N)C(=O)O", "c1ccccc1"])
+def test_hydrogens_as_nodes_go_through_arrays_and_back(smiles: str) -> None:
+    mol = embed_conformer(prepare(parse_smiles(smiles), hydrogens=True).mol, hydrogens=True)
+    graph = featurise(mol)
+    assert len(graph) == mol.GetNumAtoms() > mol.GetNumHeavyAtoms()
+    order = np.random.default_rng(0).permutation(len(graph))
+    nodes, edges, pos = graph.nodes[order], graph.edges[np.ix_(order, order)], graph.pos[order]
+    back = compare(rebuild(nodes, edges, pos), mol)
+    assert back.exact
+    assert back.rmsd_action < 1e-9
+    heavy = nodes[:, 0] != ELEMENTS.index("H")
+    stretched = np.where(heavy[:, None], pos, pos * 1.01)
+    assert compare(rebuild(nodes, edges, stretched), mol).rmsd_action < 1e-9, (
+        "hydrogens do not count for the RMSD"
+    )
+    assert not compare(rebuild(nodes[heavy], edges[np.ix_(heavy, heavy)], pos[heavy]), mol).exact_graph
+
+
+def test_a_hydrogen_without_a_neighbour_is_an_error_and_no_noise(capfd: pytest.CaptureFixture) -> None:
+    lone = rebuild(np.array([[2, 0, 4, 0], [0, 0, 0, 1]]), np.zeros((2, 2), dtype=int), np.eye(2, 3))
+    assert not compare(lone, posed("C")).exact_graph
+    assert capfd.readouterr().err == ""
 
 
 def test_the_hydrogen_of_an_imine_is_stereo_and_not_graph() -> None:
