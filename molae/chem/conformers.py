@@ -35,6 +35,8 @@ RELAXATION_STEPS = 1000
 SEED_STRIDE = 10_007
 # Conformers nearer than this to one another are one minimum, in Å.
 DISTINCT_RMSD = 0.125
+TETRAHEDRAL = {Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW}
+ATROPISOMERS = {Chem.BondStereo.STEREOATROPCW, Chem.BondStereo.STEREOATROPCCW}
 _EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
 
 
@@ -45,7 +47,7 @@ def embed_conformer(
 
     ETKDGv3 (Wang 2020, doi:10.1021/acs.jcim.0c00025) on the molecule read back from its canonical SMILES,
     then MMFF94s, or UFF where MMFF94s lacks parameters, or neither where both do. Where the stereo was left
-    open, the seed decides.
+    open, the seed decides. Enantiomers get mirror images of one conformer.
 
     Args:
         mol: Molecule as `prepare` leaves it; a conformer that it has is ignored.
@@ -86,12 +88,13 @@ def embed_conformers(
     Raises:
         RowError: As `embed_conformer`, if no conformer is left.
     """
-    canonical, order = _canonical(Chem.RemoveHs(mol))
+    canonical, order, reflected = _canonical_hand(Chem.RemoveHs(mol))
     for tries, settings in ATTEMPTS:
         parameters = _parameters(seed, timeout, **settings)
         try:
             with BlockLogs():
                 full = _embed(canonical, n, tries * n, parameters, relax)
+            full = [_reflect(each) for each in full] if reflected else full
             bare = [Chem.RemoveHs(each) for each in full]
             return [_renumbered((full if hydrogens else bare)[i], order) for i in _distinct(bare)]
         except RowError as error:
@@ -99,6 +102,33 @@ def embed_conformers(
             if failure.kind == "embed_timeout" and parameters.useRandomCoords:
                 break
     raise failure
+
+
+def _canonical_hand(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"], bool]:
+    """The canonical reading (see `_canonical`) of the molecule or of its mirror image, first by alphabet.
+
+    Returns:
+        The molecule to embed, the order of its atoms, and whether it is the mirror image.
+    """
+    canonical, order = _canonical(mol)
+    tags = {atom.GetChiralTag() for atom in mol.GetAtoms()} - {Chem.ChiralType.CHI_UNSPECIFIED}
+    axes = {bond.GetStereo() for bond in mol.GetBonds()} & ATROPISOMERS
+    if not tags or tags - TETRAHEDRAL or axes:
+        return canonical, order, False
+    image = Chem.Mol(mol)
+    for atom in image.GetAtoms():
+        atom.InvertChirality()
+    mirrored, mirrored_order = _canonical(image)
+    if Chem.MolToSmiles(canonical) <= Chem.MolToSmiles(mirrored):
+        return canonical, order, False
+    return mirrored, mirrored_order, True
+
+
+def _reflect(mol: Chem.Mol) -> Chem.Mol:
+    """The molecule with all positions negated, and the stereo of these."""
+    image = Chem.Mol(mol)
+    image.GetConformer().SetPositions(-mol.GetConformer().GetPositions())
+    return assign_stereo_from_positions(image)
 
 
 def _canonical(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"]]:

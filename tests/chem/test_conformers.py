@@ -141,3 +141,23 @@ def test_out_of_time_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(RowError, match="within 1 s") as caught:
         embed_conformer(molecule("F[C@@]12C[C@]1(Cl)C2"), timeout=1)
     assert caught.value.kind == "embed_timeout"
+
+
+@pytest.mark.parametrize(
+    ("smiles", "mirrored"),
+    [
+        ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
+        ("C[C@H](O)[C@H](N)C(=O)NC1CC1", "C[C@@H](O)[C@@H](N)C(=O)NC1CC1"),
+        ("C/C=C/[C@H](F)Cl", "C/C=C/[C@@H](F)Cl"),
+    ],
+)
+def test_enantiomers_get_mirror_images_of_one_conformer(smiles: str, mirrored: str) -> None:
+    one, other = (embed_conformer(Chem.MolFromSmiles(each)) for each in (smiles, mirrored))
+    assert Chem.MolToSmiles(one) == Chem.CanonSmiles(smiles)
+    assert Chem.MolToSmiles(other) == Chem.CanonSmiles(mirrored)
+    assert np.array_equal(one.GetConformer().GetPositions(), -other.GetConformer().GetPositions())
+
+
+def test_a_meso_compound_is_left_as_it_is() -> None:
+    meso = Chem.MolFromSmiles("OC(=O)[C@H](O)[C@@H](O)C(=O)O")
+    assert Chem.MolToSmiles(embed_conformer(meso)) == Chem.MolToSmiles(meso)
