@@ -70,7 +70,7 @@ class SinkhornAligner(Aligner):
             return slot, {}
         if self.config.teacher == 0:
             return _straight_through(slot, estimates[-1]), {}
-        surprise = torch.stack([_surprise(estimate, batch) for estimate in estimates]).sum(0)
+        surprise = torch.stack([_surprise(estimate, batch) for estimate in estimates]).mean(0)
         return slot, {"permutation": self.config.teacher * surprise}
 
     def _slots(self, batch: DenseBatch) -> Float[Tensor, "b m d"]:
