@@ -86,8 +86,25 @@ class PackedDataset:
             ) from error
         return cls(arrays, schema)
 
+    def save(self, path: Path | str) -> None:
+        """Writes the data set to a file that `load` reads."""
+        save_file(self._arrays, path, metadata={"schema": self.schema.model_dump_json()})
+
     def __len__(self) -> int:
         return len(self.sizes)
+
+    def __add__(self, other: PackedDataset) -> PackedDataset:
+        """The graphs of both; it takes graphs as large as either does.
+
+        Raises:
+            DataError: If the graphs of the two do not carry the same.
+        """
+        most = max(self.schema.max_nodes, other.schema.max_nodes)
+        schema = self.schema.model_copy(update={"max_nodes": most})
+        if schema != other.schema.model_copy(update={"max_nodes": most}):
+            raise DataError("the two packed data sets have different channels: pack both alike")
+        joined = {name: np.concatenate([both, other._arrays[name]]) for name, both in self._arrays.items()}
+        return PackedDataset(joined, schema)
 
     def subset(self, indices: Int[np.ndarray, " g"]) -> PackedDataset:
         """The graphs of `indices`, in that order, as a data set of their own."""

@@ -83,3 +83,17 @@ def test_a_file_that_is_missing_or_is_something_else_is_refused(tmp_path):
     (tmp_path / "junk").write_bytes(b"\x00\x01 this is no safetensors file")
     with pytest.raises(DataError, match="is not a packed data set"):
         PackedDataset.load(tmp_path / "junk")
+
+
+def test_data_sets_are_joined_and_saved(dataset, tmp_path):
+    small = PackedDataset(dataset._arrays, SCHEMA.model_copy(update={"max_nodes": 8}))
+    joined = small + dataset
+    assert joined.schema == SCHEMA
+    assert len(joined) == 2 * len(dataset)
+    joined.save(tmp_path / "joined.safetensors")
+    again = PackedDataset.load(tmp_path / "joined.safetensors")
+    last = np.array([len(dataset) - 1])
+    assert_same(again.batch(last + len(dataset)), dataset.batch(last))
+    other = PackedDataset(dataset._arrays, SCHEMA.model_copy(update={"edge_types": 9}))
+    with pytest.raises(DataError, match="different channels"):
+        dataset + other

@@ -1,0 +1,36 @@
+"""Joins packed data sets into one; a file named twice counts twice."""
+
+from __future__ import annotations
+
+import argparse
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+
+from molae.batch.packed import PackedDataset
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("inputs", nargs="+", type=Path, help="packed data sets")
+    made.add_argument("-o", "--output", type=Path, required=True, help="packed data set to write")
+    made.add_argument("--limit", type=int, help="most graphs to take of each, drawn at random")
+    made.add_argument("--seed", type=int, default=0)
+    arguments = made.parse_args()
+    random = np.random.default_rng(arguments.seed)
+    parts = [_some(PackedDataset.load(path), arguments.limit, random) for path in arguments.inputs]
+    joined = reduce(add, parts)
+    joined.save(arguments.output)
+    print(f"{len(joined)} graphs")
+
+
+def _some(data: PackedDataset, limit: int | None, random: np.random.Generator) -> PackedDataset:
+    if limit is None or len(data) <= limit:
+        return data
+    return data.subset(np.sort(random.choice(len(data), limit, replace=False)))
+
+
+if __name__ == "__main__":
+    main()
