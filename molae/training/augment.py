@@ -2,7 +2,7 @@
 
 An autoencoder should return whatever it is given. Trained on molecules alone it returns rare ones, charged or
 with rare neighbours, as their likelier cousins. Graphs with a few categories replaced at random, and graphs
-cut short, make it spend channels on every category and every size.
+cut short, are to make it spend channels on every category and size. What that brings was not measured alone.
 """
 
 from __future__ import annotations
