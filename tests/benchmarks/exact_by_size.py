@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from report import parser, publish
+from report import evaluation_parser, publish
 
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.rows import Source
@@ -74,15 +74,11 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    made = parser(__doc__)
+    made = evaluation_parser(__doc__)
     made.add_argument("model", help="name of a shipped model, or a model directory")
     made.add_argument("input", type=Path, help="file of molecules, in any format that molae reads")
-    made.add_argument("--split", default="all", choices=("all", "qm9-test", "qm9-validation"))
     made.add_argument("--smiles-column")
-    made.add_argument("--num-workers", type=int, default=0, help="further processes that read molecules")
     made.add_argument("--seed", type=int, default=0, help="seed of the conformers")
-    made.add_argument("--device", default="auto")
-    made.add_argument("--plot", type=Path, help="image to draw (needs matplotlib)")
     return made.parse_args()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from report import parser, publish
+from report import evaluation_parser, publish
 
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.rows import Source
@@ -71,13 +71,10 @@ def _percent(share: float | None) -> float | None:
 
 
 def _arguments() -> argparse.Namespace:
-    made = parser(__doc__)
+    made = evaluation_parser(__doc__)
     made.add_argument("models", nargs="+", help="names of shipped models, or model directories")
     made.add_argument("--data", type=Path, required=True, help="Parquet file of QM9 structures")
-    made.add_argument("--split", default="qm9-test", choices=("qm9-test", "qm9-validation", "all"))
-    made.add_argument("--num-workers", type=int, default=0, help="further processes that read molecules")
-    made.add_argument("--device", default="auto")
-    made.add_argument("--plot", type=Path, help="image to draw (needs matplotlib)")
+    made.set_defaults(split="qm9-test")
     return made.parse_args()
 
 

@@ -33,6 +33,22 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def evaluation_parser(description: str | None) -> argparse.ArgumentParser:
+    """The same with the options of benchmarks that evaluate models on a file of molecules.
+
+    Args:
+        description: Docstring of the script.
+    Returns:
+        The parser; `--split`, `--num-workers`, `--device` and `--plot` are on it too.
+    """
+    made = parser(description)
+    made.add_argument("--split", default="all", choices=("all", "qm9-test", "qm9-validation"))
+    made.add_argument("--num-workers", type=int, default=0, help="further processes that read molecules")
+    made.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    made.add_argument("--plot", type=Path, help="image to draw (needs matplotlib)")
+    return made
+
+
 def conditions(arguments: argparse.Namespace) -> dict[str, Any]:
     """Where and with what the figures were measured; paths are cut to their last part."""
     options = {name: _plain(value) for name, value in vars(arguments).items() if name != "json"}

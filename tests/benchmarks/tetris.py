@@ -29,19 +29,9 @@ from molae.batch.schema import Schema
 from molae.chem.featurise import ordered
 from molae.groups import SpecialEuclidean, SymmetricGroup
 from molae.loss.reconstruction import LossConfig
+from molae.testing.shapes import TETRIS
 from molae.training.average import AveragedWeights
 
-#: Corners of the cubes, as in the Tetris example of e3nn.
-SHAPES = {
-    "chiral 1": [(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 1, 0)],
-    "chiral 2": [(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, -1, 0)],
-    "square": [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)],
-    "line": [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 0, 3)],
-    "corner": [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0)],
-    "L": [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 0)],
-    "T": [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 1)],
-    "zigzag": [(0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 1, 0)],
-}
 SCHEMA = Schema(node_channels=(("point", 1),), edge_types=1, max_nodes=4)
 MOTIONS = SpecialEuclidean(3, spread=5.0)
 
@@ -52,15 +42,15 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     torch.set_flush_denormal(True)
     random = np.random.default_rng(arguments.seed)
-    pool = order(points(np.arange(arguments.pool) % len(SHAPES), arguments.noise, random))
+    pool = order(points(np.arange(arguments.pool) % len(TETRIS), arguments.noise, random))
     model = fit(pool, arguments)
-    shapes = np.repeat(np.arange(len(SHAPES)), arguments.test)
+    shapes = np.repeat(np.arange(len(TETRIS)), arguments.test)
     test = points(shapes, arguments.noise, random)
     noisy = errors(model, order(present(test, random)))
     clean = errors(model, order(present(points(shapes, 0.0, random), random)))
     rows = [
         {"shape": name, "mse": float(noisy[shapes == k].mean()), "clean": float(clean[shapes == k].mean())}
-        for k, name in enumerate(SHAPES)
+        for k, name in enumerate(TETRIS)
     ]
     rows.append({"shape": "all", "mse": float(noisy.mean()), "clean": float(clean.mean())})
     deviation = invariance(model, test[:: max(1, len(test) // 1000)], random)
@@ -70,7 +60,7 @@ def main() -> None:
 
 def points(shapes: np.ndarray, noise: float, random: np.random.Generator) -> np.ndarray:
     """Positions (b 4 3), in Å, of noisy shapes: `shapes` says which each is."""
-    corners = np.array(list(SHAPES.values()), dtype=float)[shapes]
+    corners = np.array(list(TETRIS.values()), dtype=float)[shapes]
     return corners + noise * random.standard_normal(corners.shape)
 
 
