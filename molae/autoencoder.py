@@ -68,7 +68,7 @@ class Autoencoder(nn.Module):
         width = ENCODERS.config(config.encoder).width  # type: ignore[attr-defined]
         self.aligner = ALIGNERS.build(config.aligner, schema, width)
         self.encoder = ENCODERS.build(config.encoder, schema, self.aligner, config.code_size)
-        self.decoder = DECODERS.build(config.decoder, schema, config.code_size)
+        self.decoder = DECODERS.build(config.decoder, schema, self.encoder.irreps)
 
     def encode(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch (see `molae.encoder.Encoder.forward`)."""

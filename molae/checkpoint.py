@@ -28,7 +28,7 @@ CONFIG = "config.json"
 WEIGHTS = "weights-{number:02d}.safetensors"
 CARD = "README.md"
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 MAX_FILE_BYTES = 8 * 2**20
 """Weights are spread over files of at most this size, unless a single one is larger."""
@@ -40,7 +40,19 @@ def _name_files(description: dict[str, Any]) -> dict[str, Any]:
     return others | {"weights": {"weights.safetensors": description["weights_sha256"]}}
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _name_files}
+def _without_lanes(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 2, slots had neither lanes nor offsets, which are now the default."""
+    config = dict(description["config"])
+    for part, absent in (
+        ("encoder", {"lanes": False, "offsets": False}),
+        ("decoder", {"lanes": False, "pair_heads": 0}),
+    ):
+        if config.get(part, {}).get("name") == "slots":
+            config[part] = absent | config[part]
+    return dict(description) | {"config": config}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _name_files, 2: _without_lanes}
 """For each older format version, what turns its `config.json` into that of the next version."""
 
 

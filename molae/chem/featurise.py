@@ -41,8 +41,9 @@ def featurise(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
 
 def ordered(nodes: np.ndarray, edges: np.ndarray, pos: np.ndarray | None) -> Graph:
     """Adds the canonical orders of a graph and of its mirror image (arrays as in `molae.types.Graph`)."""
-    order = canonical_order(nodes, edges, pos)
-    mirror = canonical_order(nodes, edges, -pos) if order.signed and pos is not None else order
+    hydrogen = nodes[:, 0] == _ELEMENT[1]
+    order = canonical_order(nodes, edges, pos, hydrogen)
+    mirror = canonical_order(nodes, edges, -pos, hydrogen) if order.signed and pos is not None else order
     return Graph(nodes, edges, pos, order.slot, mirror.slot, order.tie)
 
 

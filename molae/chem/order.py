@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 #: Invariants that differ by less than this, in Å or Å³, count as tied. It lies above the noise of float32
 #: coordinates and of geometries written to four decimals, so that an approximate symmetry is treated as one.
@@ -39,7 +39,10 @@ class Order:
 
 
 def canonical_order(
-    nodes: Int[np.ndarray, "n k"], edges: Int[np.ndarray, "n n"], pos: Float[np.ndarray, "n 3"] | None
+    nodes: Int[np.ndarray, "n k"],
+    edges: Int[np.ndarray, "n n"],
+    pos: Float[np.ndarray, "n 3"] | None,
+    last: Bool[np.ndarray, " n"] | None = None,
 ) -> Order:
     """Orders the nodes of a graph so that renumbering, rotation and translation change nothing.
 
@@ -47,12 +50,15 @@ def canonical_order(
         nodes: Category of each node in each channel.
         edges: Symmetric matrix of edge categories; 0 where there is no edge.
         pos: Positions in Å, or None; then ties are broken by refinement alone.
+        last: Nodes that rank behind all others, such as hydrogens, which would otherwise begin the order
+            wherever one is written out; None for no such nodes.
     Returns:
         The order. On a symmetric graph it is one of those that the symmetry makes equal.
     """
     neighbours = [np.flatnonzero(row) for row in edges]
     labels = [tuple(int(edges[i, j]) for j in near) for i, near in enumerate(neighbours)]
-    start = [(len(near), *map(int, nodes[i])) for i, near in enumerate(neighbours)]
+    behind = np.zeros(len(nodes), dtype=bool) if last is None else last
+    start = [(bool(behind[i]), len(near), *map(int, nodes[i])) for i, near in enumerate(neighbours)]
     cells = _refine(_rank(start), neighbours, labels)
     ranks, signed = cells, False
     while (cell := _first_tied(ranks)) is not None:
@@ -60,7 +66,7 @@ def canonical_order(
         signed |= used_sign
         ranks = _refine(ranks, neighbours, labels)
     slot = np.empty(len(nodes), dtype=np.int64)
-    slot[_walk(ranks, neighbours)] = np.arange(len(nodes))
+    slot[_walk(ranks, neighbours, behind)] = np.arange(len(nodes))
     return Order(slot, _rank_within(cells, slot), signed)
 
 
@@ -147,8 +153,12 @@ def _invariants(
     return unsigned, [np.linalg.det(vectors)]
 
 
-def _walk(ranks: Int[np.ndarray, " n"], neighbours: list) -> list[int]:
-    """Depth-first walk along the bonds, lower ranks first: bonded nodes lie near each other in the order."""
+def _walk(ranks: Int[np.ndarray, " n"], neighbours: list, behind: Bool[np.ndarray, " n"]) -> list[int]:
+    """Depth-first walk along the bonds, lower ranks first: bonded nodes lie near each other in the order.
+
+    Nodes that rank last begin no walk, but once there it takes them first, so that they stay by their
+    neighbour.
+    """
     walk: list[int] = []
     seen = np.zeros(len(ranks), dtype=bool)
     stack = [int(node) for node in np.argsort(-ranks)]
@@ -158,7 +168,8 @@ def _walk(ranks: Int[np.ndarray, " n"], neighbours: list) -> list[int]:
             continue
         seen[node] = True
         walk.append(node)
-        stack.extend(sorted((int(j) for j in neighbours[node] if not seen[j]), key=lambda j: -ranks[j]))
+        ahead = [int(j) for j in neighbours[node] if not seen[j]]
+        stack.extend(sorted(ahead, key=lambda j: (behind[j], -ranks[j])))
     return walk
 
 

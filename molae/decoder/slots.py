@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from e3nn.o3 import Irreps
 from jaxtyping import Float
 from pydantic import PositiveFloat
 from torch import Tensor, nn
@@ -11,7 +12,9 @@ from molae.batch.schema import Schema
 from molae.decoder.base import DECODERS, Decoder
 from molae.nn.attention import AttentionLayer
 from molae.nn.egnn import RADIAL, radial_basis
+from molae.nn.lanes import SlotCount, SlotReader, lane_sizes
 from molae.nn.mlp import SlotExpand, residual_mlp
+from molae.nn.pairs import OffsetScores, PairProducts
 from molae.ops import full_precision, safe_norm
 from molae.registry import Config
 from molae.types import Decoded
@@ -28,6 +31,9 @@ class SlotDecoderConfig(Config):
         attention_layers: Layers of attention between the slots.
         heads: Attention heads.
         length_scale: Length in Å that the network takes for 1; about the spread of the positions.
+        lanes: Whether each slot is also read from channels of the code of its own (see `molae.nn.lanes`).
+        pair_heads: Scalar products of two slots that their pair sees, beside what each slot tells of the slot
+            so far away from it (see `molae.nn.pairs`); 0 for neither.
     """
 
     width: int = 64
@@ -37,41 +43,58 @@ class SlotDecoderConfig(Config):
     attention_layers: int = 0
     heads: int = 4
     length_scale: PositiveFloat = 1.0
+    lanes: bool = True
+    pair_heads: int = 8
 
 
 @DECODERS.register("slots", SlotDecoderConfig)
 class SlotDecoder(Decoder):
-    """Residual blocks on the code, then a linear map to each slot, then heads for nodes, pairs and positions.
+    """Reads each slot from the code, lets the slots see one another, then decodes nodes, pairs and positions.
 
-    Pairs see both slots and the distance between their decoded positions.
+    A slot is read from its own channels by a map that all slots share, and from the whole code, after
+    residual blocks, by weights of its own. Pairs see both slots, how well they match, how far apart they are
+    in the order, and the distance between their decoded positions.
 
     Args:
         config: Configuration.
         schema: What the graphs carry.
-        code_size: Channels of the code.
+        irreps: Even and odd channels of the code.
     """
 
-    def __init__(self, config: SlotDecoderConfig, schema: Schema, code_size: int) -> None:
+    def __init__(self, config: SlotDecoderConfig, schema: Schema, irreps: Irreps) -> None:
         super().__init__()
+        code_size = irreps.dim
         self.node_sizes = schema.node_sizes
         self.head = residual_mlp(code_size, config.head_width, config.head_depth, config.head_width)
         self.length_scale = config.length_scale
         self.size = nn.Linear(config.head_width, schema.max_nodes + 1)
         self.spread = SlotExpand(schema.max_nodes, config.head_width, config.width)
+        self.read = self.count = None
+        if config.lanes and any(lane_sizes(irreps, schema.max_nodes)):
+            self.read = SlotReader(config.width, irreps, schema.max_nodes)
+            self.count = SlotCount(config.width)
+            nn.init.zeros_(self.spread.weight)
         self.mix = nn.ModuleList(
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
         self.node = nn.Linear(config.width, sum(schema.node_sizes))
         self.position = nn.Linear(config.width, 3) if schema.coordinates else None
         self.pair = nn.Linear(config.width, config.pair_width)
+        self.match = self.reach = None
+        if config.pair_heads:
+            self.match = PairProducts(config.width, config.pair_heads, config.pair_width)
+            self.reach = OffsetScores(schema.max_nodes, schema.edge_types, config.width)
         self.distance = nn.Linear(RADIAL, config.pair_width, bias=False) if schema.coordinates else None
         self.edge = nn.Linear(config.pair_width, schema.edge_types)
         self.edge_prior = nn.Parameter(torch.zeros(schema.max_nodes, schema.max_nodes, schema.edge_types))
 
     def forward(self, code: Float[Tensor, "b d"], slots: int) -> Decoded:
         vector = self.head(code)
-        size_logits = self.size(vector)
-        nodes = self._mixed(self.spread(vector, slots), size_logits)
+        size_logits, nodes = self.size(vector), self.spread(vector, slots)
+        if self.read is not None and self.count is not None:
+            own = self.read(code)
+            size_logits, nodes = size_logits + self.count(own), nodes + own[:, :slots]
+        nodes = self._mixed(nodes, size_logits)
         pos = self._positions(nodes)
         return Decoded(
             size_logits=size_logits,
@@ -101,8 +124,11 @@ class SlotDecoder(Decoder):
         slots = nodes.shape[1]
         ends = self.pair(nodes)
         hidden = ends.unsqueeze(2) + ends.unsqueeze(1)
+        if self.match is not None:
+            hidden = hidden + self.match(nodes)
         if self.distance is not None and pos is not None:
             apart = safe_norm(pos.unsqueeze(2) - pos.unsqueeze(1))
             hidden = hidden + self.distance(radial_basis(apart))
         prior = self.edge_prior[:slots, :slots]
-        return self.edge(nn.functional.gelu(hidden)) + prior + prior.transpose(0, 1)
+        scores = self.edge(nn.functional.gelu(hidden)) + prior + prior.transpose(0, 1)
+        return scores if self.reach is None else scores + self.reach(nodes)

@@ -12,7 +12,9 @@ from molae.batch.schema import Schema
 from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
 from molae.groups.action import GroupAction
 from molae.nn.attention import AttentionLayer
+from molae.nn.lanes import SlotWriter, lane_sizes
 from molae.nn.mlp import SlotLinear, residual_mlp
+from molae.nn.pairs import OffsetEmbedding
 from molae.nn.pose import SlotPose
 from molae.nn.trunk import NodeFeatures
 from molae.ops import full_precision
@@ -25,11 +27,15 @@ class SlotEncoderConfig(EncoderConfig):
         attention_layers: Layers of attention between the slots, ahead of the linear map.
         heads: Attention heads.
         length_scale: Length in Å that the network takes for 1; about the spread of the positions.
+        lanes: Whether each slot also writes to channels of the code of its own (see `molae.nn.lanes`).
+        offsets: Whether slots see their edges by how far they reach in the order, too (see `molae.nn.pairs`).
     """
 
     attention_layers: int = 0
     heads: int = 4
     length_scale: PositiveFloat = 1.0
+    lanes: bool = True
+    offsets: bool = True
 
 
 @ENCODERS.register("slots", SlotEncoderConfig)
@@ -53,12 +59,21 @@ class SlotEncoder(Encoder):
         self.length_scale = config.length_scale
         self.place = nn.Parameter(0.02 * torch.randn(schema.max_nodes, config.width))
         self.edge = nn.Parameter(0.1 * torch.randn(schema.max_nodes, schema.edge_types, config.width))
+        self.reach = None
+        if config.offsets:
+            self.reach = OffsetEmbedding(schema.max_nodes, schema.edge_types, config.width)
         self.position = nn.Linear(3, config.width, bias=False)
         self.mix = nn.ModuleList(
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
         self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
         self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, code_size)
+        self.write = None
+        if config.lanes and any(lane_sizes(self.irreps, schema.max_nodes)):
+            self.write = SlotWriter(config.width, self.irreps, schema.max_nodes)
+            # The lanes alone at the start: they are learned first, and the rest is learned beside them.
+            for parameter in self.head[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
         return self.rotation(features, permutation, batch.sizes)
@@ -68,13 +83,17 @@ class SlotEncoder(Encoder):
         kinds = nn.functional.one_hot(batch.edges, self.edge.shape[1]).to(self.edge.dtype)
         # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
         kinds = kinds * batch.mask[:, None, :, None]
-        kinds = action.canonical_edges(kinds).flatten(2)
+        kinds = action.canonical_edges(kinds)
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
-        tokens = tokens + kinds @ self.edge[:slots].flatten(0, 1)
+        tokens = tokens + kinds.flatten(2) @ self.edge[:slots].flatten(0, 1)
+        if self.reach is not None:
+            tokens = tokens + self.reach(kinds)
         tokens = tokens + self._place_in_space(action.canonical_nodes(positions_in_frame(features, action)))
         for layer in self.mix:
             tokens = layer(tokens, batch.mask)
-        return self.head(self.gather(tokens * batch.mask.unsqueeze(-1)))
+        tokens = tokens * batch.mask.unsqueeze(-1)
+        code = self.head(self.gather(tokens))
+        return code if self.write is None else code + self.write(tokens)
 
     @full_precision
     def _place_in_space(self, pos: Float[Tensor, "b m 3"]) -> Float[Tensor, "b m d"]:

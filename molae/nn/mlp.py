@@ -44,12 +44,14 @@ class SlotLinear(nn.Module):
 
     def __init__(self, slots: int, size_in: int, size_out: int) -> None:
         super().__init__()
-        self.size_in = size_in
+        self.slots = slots
         full = nn.Linear(slots * size_in, size_out)
         self.weight, self.bias = full.weight, full.bias
 
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b w"]:
-        return nn.functional.linear(x.flatten(1), self.weight[:, : x.shape[1] * self.size_in], self.bias)
+        # Padding the slots is cheaper than cutting the weights, whose gradient would have to be padded.
+        padded = nn.functional.pad(x, (0, 0, 0, self.slots - x.shape[1]))
+        return nn.functional.linear(padded.flatten(1), self.weight, self.bias)
 
 
 class SlotExpand(nn.Module):
@@ -68,9 +70,7 @@ class SlotExpand(nn.Module):
         self.weight, self.bias = full.weight, full.bias
 
     def forward(self, x: Float[Tensor, "b w"], slots: int) -> Float[Tensor, "b m d"]:
-        first = slots * self.size_out
-        flat = nn.functional.linear(x, self.weight[:first], self.bias[:first])
-        return flat.view(len(x), slots, self.size_out)
+        return nn.functional.linear(x, self.weight, self.bias).unflatten(1, (-1, self.size_out))[:, :slots]
 
 
 class CategoryEmbedding(nn.Module):

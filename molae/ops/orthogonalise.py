@@ -19,8 +19,9 @@ def lowdin_frame(vectors: Float[Tensor, "b 2 3"]) -> tuple[Float[Tensor, "b 3 3"
         a1 = (v1 - n × v2) / |v1 - n × v2|,   a2 = n × a1,   a3 = n.
 
     A rotation Q of the vectors turns the frame, R(V Qᵀ) = Q R(V); a point reflection flips a1 and a2 and
-    keeps a3. Collinear vectors only fix a1, along the longer one; a2 and a3 complete it by a rule that
-    depends on a1 alone. Zero vectors give the identity. Gradients are finite for all of them. Vectors
+    keeps a3. Collinear vectors leave n open; a rule that depends on their direction alone fixes it, and a1
+    and a2 follow as above, so that what lies along the vectors has the same coordinates in the frame as when
+    they are a little bent. Zero vectors give the identity. Gradients are finite for all of them. Vectors
     shorter than the square root of the machine precision count as zero: their scale should be near 1.
 
     Args:
@@ -39,10 +40,11 @@ def lowdin_frame(vectors: Float[Tensor, "b 2 3"]) -> tuple[Float[Tensor, "b 3 3"
         >>> degeneracy
         tensor([0.5000])
     """
-    normal, collinear, degeneracy = _plane(vectors)
+    normal, _, degeneracy = _plane(vectors)
     v1, v2 = vectors.unbind(dim=1)
     leading = v1 - torch.linalg.cross(normal, v2)
-    return _frame(torch.where(collinear, _common_direction(vectors), leading), normal), degeneracy
+    zero = vectors.detach().norm(dim=2).amax(dim=1, keepdim=True) <= torch.finfo(vectors.dtype).eps ** 0.5
+    return _frame(torch.where(zero, _common_direction(vectors), leading), normal), degeneracy
 
 
 def gram_schmidt_frame(vectors: Float[Tensor, "b 2 3"]) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, " b"]]:

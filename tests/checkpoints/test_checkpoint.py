@@ -156,10 +156,10 @@ def test_older_formats_are_migrated_step_by_step(
     def rename_again(old: dict[str, Any]) -> dict[str, Any]:
         return {"config" if key == "options" else key: value for key, value in old.items()}
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 4)
-    monkeypatch.setattr(checkpoint, "MIGRATIONS", {2: rename, 3: rename_again})
+    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 5)
+    monkeypatch.setattr(checkpoint, "MIGRATIONS", {3: rename, 4: rename_again})
     assert load_checkpoint(saved).config == model.config
-    assert read_description(saved)["format_version"] == 4
+    assert read_description(saved)["format_version"] == 5
 
 
 def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) -> None:

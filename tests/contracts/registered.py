@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
+from e3nn.o3 import Irreps
 from torch import nn
 
 from molae.align import ALIGNERS
@@ -16,7 +17,7 @@ from molae.registry import Registry
 from molae.testing import SCHEMA, all_graphs, with_generic_weights
 from molae.types import Graph
 
-WIDTH, CODE = 16, 24
+WIDTH, CODE = 16, 128
 SMALL = {"width": WIDTH, "vectors": 4, "head_width": 32, "pair_width": 8}
 #: Settings under which a component is tested too, where it has them.
 VARIANTS = (
@@ -25,6 +26,8 @@ VARIANTS = (
     {"frame": "gram_schmidt"},
     {"attention_layers": 1},
     {"odd_share": 0.5},
+    {"lanes": False},
+    {"pair_heads": 0},
 )
 
 SOME = (
@@ -60,7 +63,9 @@ def encoder(config: dict, aligner_name: str = "canonical") -> nn.Module:
 
 
 def decoder(config: dict) -> nn.Module:
-    return with_generic_weights(seeded(lambda: DECODERS.build(config, SCHEMA, CODE)))
+    return with_generic_weights(
+        seeded(lambda: DECODERS.build(config, SCHEMA, Irreps(f"{CODE - CODE // 4}x0e + {CODE // 4}x0o")))
+    )
 
 
 def autoencoder(encoder: dict, aligner: str = "canonical", decoder: str = "slots") -> nn.Module:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from e3nn.o3 import Irreps
 
 from molae.decoder import DECODERS
 from molae.testing import SCHEMA, with_generic_weights
@@ -10,7 +11,7 @@ from molae.testing import SCHEMA, with_generic_weights
 def build(schema=SCHEMA, **settings):
     torch.manual_seed(0)
     small = {"name": "slots", "width": 16, "head_width": 32, **settings}
-    return with_generic_weights(DECODERS.build(small, schema, 12)).eval()
+    return with_generic_weights(DECODERS.build(small, schema, Irreps("9x0e + 3x0o"))).eval()
 
 
 def codes(count=3):

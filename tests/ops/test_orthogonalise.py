@@ -97,17 +97,42 @@ def test_degenerate_vectors_give_a_rotation_with_finite_gradients(frame, vectors
     assert v.grad.abs().max() < 100
 
 
+collinear = pytest.mark.parametrize(
+    "name", ["first zero", "second zero", "parallel", "antiparallel", "along an axis"]
+)
+
+
 @every_frame
-@pytest.mark.parametrize("name", ["first zero", "second zero", "parallel", "antiparallel", "along an axis"])
-def test_collinear_vectors_fix_the_first_axis(frame, name):
+@collinear
+def test_frames_of_collinear_vectors_turn_with_them(frame, name):
     v = torch.tensor([DEGENERATE[name]], dtype=torch.float64)
     longer = v[0, v[0].norm(dim=1).argmax()]
     q = SpecialOrthogonal(3).sample(1, generator=generator(), dtype=torch.float64)
     rotation, _ = frame(v)
-    torch.testing.assert_close(rotation[0, :, 0], longer / longer.norm(), atol=1e-12, rtol=0)
-    torch.testing.assert_close(frame(v @ q.mT)[0][0, :, 0], q[0] @ rotation[0, :, 0], atol=1e-12, rtol=0)
+    # How they turn about their own direction is open; what lies along it must keep its coordinates.
+    turned = (longer @ q[0].T) @ frame(v @ q.mT)[0][0]
+    torch.testing.assert_close(turned, longer @ rotation[0], atol=1e-12, rtol=0)
     flip = torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64)
     torch.testing.assert_close(frame(-v)[0], rotation * flip, atol=1e-14, rtol=0)
+
+
+@collinear
+def test_gram_schmidt_puts_collinear_vectors_along_the_first_axis(name):
+    v = torch.tensor([DEGENERATE[name]], dtype=torch.float64)
+    longer = v[0, v[0].norm(dim=1).argmax()]
+    rotation, _ = gram_schmidt_frame(v)
+    torch.testing.assert_close(rotation[0, :, 0], longer / longer.norm(), atol=1e-12, rtol=0)
+
+
+@collinear
+def test_bending_collinear_vectors_a_little_changes_their_coordinates_a_little(name):
+    """A linear molecule that vibrates must not jump in its own frame."""
+    v = torch.tensor([DEGENERATE[name]], dtype=torch.float64)
+    longest = v.norm(dim=2).argmax()
+    straight = v[0, longest] @ lowdin_frame(v)[0][0]
+    bent = v + 1e-4 * v.norm(dim=2).max() * normal(1, 2, 3)
+    other = bent[0, longest] @ lowdin_frame(bent)[0][0]
+    assert (other - straight).norm() < 1e-2 * straight.norm()
 
 
 @every_frame
