@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
-from molae.chem.featurise import ordered
+from molae.chem.featurise import featurise, ordered
 from molae.chem.order import canonical_order
 from molae.testing import Motion, all_graphs, mirror_image, shapes
 
@@ -87,3 +88,18 @@ def test_shape_splits_what_refinement_cannot():
     for graph in (decalin, bicyclopentyl):
         flat = [ordered(graph.nodes, graph.edges, None).tie.max() for _ in range(2)]
         assert flat == [graph.tie.max()] * 2
+
+
+@pytest.mark.parametrize("smiles", ["[H]N=CC", "C1CC1N=C=N[H]", "CC(=N[H])C", "[H]C([H])([H])[H]"])
+def test_a_hydrogen_that_is_a_node_begins_no_order_and_stays_by_its_neighbour(smiles):
+    """One hydrogen written out, as RDKit keeps that of an imine, must not turn the order round."""
+    reading = Chem.SmilesParserParams()
+    reading.removeHs = False
+    mol = Chem.MolFromSmiles(smiles, reading)
+    slot = featurise(mol).slot
+    hydrogens = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 1]
+    assert hydrogens
+    assert mol.GetAtomWithIdx(int(slot.argmin())).GetAtomicNum() > 1
+    for atom in hydrogens:
+        behind = slot[atom.GetIdx()] - slot[atom.GetNeighbors()[0].GetIdx()]
+        assert 1 <= behind <= len(hydrogens)

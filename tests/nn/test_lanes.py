@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from e3nn.o3 import Irreps
+
+from molae.nn.lanes import SlotCount, SlotReader, SlotWriter, lane_sizes
+
+IRREPS = Irreps("14x0e + 5x0o")
+SLOTS, WIDTH = 4, 6
+
+
+def tokens(count=2, slots=SLOTS):
+    return torch.randn(count, slots, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_slot_gets_as_many_channels_as_there_are_for_all():
+    assert lane_sizes(IRREPS, SLOTS) == (3, 1)
+    assert lane_sizes(Irreps("3x0e"), SLOTS) == (0, 0)
+
+
+def test_a_slot_writes_to_its_own_channels_alone():
+    write = SlotWriter(WIDTH, IRREPS, SLOTS)
+    before, changed = tokens(), tokens()
+    changed[:, 2] += 1.0
+    touched = (write(changed) != write(before)).any(0).nonzero().flatten().tolist()
+    assert touched == [6, 7, 8, 14 + 2]
+
+
+def test_what_does_not_divide_by_the_slots_stays_zero():
+    code = SlotWriter(WIDTH, IRREPS, SLOTS)(tokens())
+    assert code.shape == (2, IRREPS.dim)
+    assert not code[:, [12, 13, 18]].any()
+
+
+def test_padding_writes_nothing_and_fewer_slots_write_the_same():
+    write = SlotWriter(WIDTH, IRREPS, SLOTS)
+    padded = tokens()
+    padded[:, 2:] = 0.0
+    torch.testing.assert_close(write(padded), write(padded[:, :2]))
+
+
+def test_a_slot_is_read_from_its_own_channels_alone():
+    read = SlotReader(WIDTH, IRREPS, SLOTS)
+    code = torch.zeros(1, IRREPS.dim)
+    changed = code.clone()
+    changed[:, [6, 7, 8, 16]] = 1.0
+    touched = (read(changed) != read(code)).any(2).flatten().tolist()
+    assert touched == [False, False, True, False]
+
+
+def test_lanes_stay_in_full_precision_under_mixed_precision():
+    write, read = SlotWriter(WIDTH, IRREPS, SLOTS), SlotReader(WIDTH, IRREPS, SLOTS)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert write(tokens()).dtype == torch.float32
+        assert read(torch.zeros(1, IRREPS.dim)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("filled", range(SLOTS + 1))
+def test_the_count_is_that_of_the_leading_filled_slots(filled):
+    count = SlotCount(1)
+    with torch.no_grad():
+        count.filled.weight.fill_(1.0)
+        count.filled.bias.fill_(0.0)
+    x = torch.full((1, SLOTS, 1), -6.0)
+    x[:, :filled] = 6.0
+    scores = count(x)
+    assert scores.shape == (1, SLOTS + 1)
+    assert scores.argmax().item() == filled
+    # Log-likelihood of independent slots: log σ(6) for each of them.
+    assert scores.max().item() == pytest.approx(
+        SLOTS * torch.sigmoid(torch.tensor(6.0)).log().item(), abs=1e-5
+    )
