@@ -319,18 +319,20 @@ def assert_finite_gradients(
 def frame_determined(action: GroupAction, batch: DenseBatch) -> Bool[Tensor, " b"]:
     """Tells for each graph whether its frame is determined, up to symmetries of the graph.
 
-    It is where the degeneracy says so, or where the encoder gives none; or where the graph has no extent
-    across the first axis of its frame, as linear molecules and single atoms, for which every completion is as
-    good.
+    It is where the degeneracy says so, or where the encoder gives none; or where all of the graph lies on one
+    line through the origin of its frame in the plane of the first two axes, as linear molecules and single
+    atoms do, for which every completion is as good.
     """
     figure = action.diagnostics.get("degeneracy")
     if figure is None:
         return torch.ones(len(batch), dtype=torch.bool)
     rotation, translation = _rigid(action)
     framed = (_positions(batch) - translation.unsqueeze(1)) @ rotation
-    across = (framed[..., 1:].abs().amax(2) * batch.mask).amax(1)
+    framed = framed * batch.mask.unsqueeze(-1)
     precise = torch.finfo(framed.dtype).eps ** 0.5
-    return (figure > DETERMINED[framed.dtype]) | (across < precise)
+    flat = framed[..., 2].abs().amax(1) < precise
+    across = torch.linalg.svdvals(framed)[:, 1:].amax(1)
+    return (figure > DETERMINED[framed.dtype]) | (flat & (across < precise))
 
 
 def require_permutation(permutation: Tensor, mask: Bool[Tensor, "b m"], names: Mapping[str, object]) -> None:

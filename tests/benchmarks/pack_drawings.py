@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rdkit.Chem import rdDepictor
-from scaffold_split import molecules
+from split_smiles import molecules
 
 from molae.batch.packed import pack
 from molae.batch.schema import Schema

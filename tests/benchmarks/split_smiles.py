@@ -1,9 +1,10 @@
-"""Splits SMILES files by Bemis-Murcko scaffold, so that no scaffold of one part occurs in another.
+"""Splits SMILES files by what molecules share, so that nothing of it occurs in two parts.
 
-The part is a hash of the scaffold alone (of the graph, for molecules without rings): bucket 0 or 1 of 100 is
-test, 2 validation, the rest training. The split does not depend on the files, their order, or a seed. The
-drug-like molecules that the shipped `molecule` model was trained on are of the training part. Writes one
-`.smi` file for each part.
+With `--by scaffold` that is the Bemis-Murcko scaffold (the graph, for molecules without rings), with `--by
+skeleton` the first block of the InChIKey, which all stereoisomers and most tautomers have in common. The part
+is a hash of it alone: bucket 0 or 1 of 100 is test, 2 validation, the rest training. The split does not
+depend on the files, their order, or a seed. The drug-like molecules that the shipped models were trained on
+are of the training part by scaffold. Writes one `.smi` file for each part.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
+from rdkit.rdBase import BlockLogs
 
 from molae.chem.parse import parse_smiles, prepare
 from molae.errors import RowError
@@ -26,7 +28,7 @@ def main() -> None:
     arguments = _arguments()
     parts: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
     for mol in molecules(arguments.inputs):
-        parts[part_of(mol)].setdefault(Chem.MolToSmiles(mol), mol.GetNumAtoms())
+        parts[part_of(SHARED[arguments.by](mol))].setdefault(Chem.MolToSmiles(mol), mol.GetNumAtoms())
     arguments.output.mkdir(parents=True, exist_ok=True)
     for part, found in parts.items():
         smiles = [each for each, size in found.items() if arguments.min_atoms <= size <= arguments.max_atoms]
@@ -47,10 +49,23 @@ def molecules(paths: Iterable[Path]) -> Iterator[Chem.Mol]:
                     continue
 
 
-def part_of(mol: Chem.Mol) -> str:
-    """The part that a molecule belongs to, by its scaffold."""
-    scaffold = MurckoScaffold.MurckoScaffoldSmiles(mol=mol, includeChirality=False)
-    key = scaffold or Chem.MolToSmiles(mol, isomericSmiles=False)
+def scaffold(mol: Chem.Mol) -> str:
+    """Bemis-Murcko scaffold, without stereo; the molecule itself where it has no ring."""
+    found = MurckoScaffold.MurckoScaffoldSmiles(mol=mol, includeChirality=False)
+    return found or Chem.MolToSmiles(mol, isomericSmiles=False)
+
+
+def skeleton(mol: Chem.Mol) -> str:
+    """First block of the InChIKey."""
+    with BlockLogs():
+        return Chem.MolToInchiKey(mol).split("-")[0]
+
+
+SHARED = {"scaffold": scaffold, "skeleton": skeleton}
+
+
+def part_of(key: str) -> str:
+    """The part that a molecule belongs to, by what it shares with others."""
     bucket = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 100
     return "test" if bucket < 2 else "validation" if bucket == 2 else "train"
 
@@ -61,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument(
         "--output", type=Path, required=True, help="folder for train.smi, validation.smi, test.smi"
     )
+    made.add_argument("--by", choices=sorted(SHARED), default="scaffold", help="what no two parts share")
     made.add_argument("--min-atoms", type=int, default=1, help="fewest heavy atoms")
     made.add_argument("--max-atoms", type=int, default=50, help="most heavy atoms")
     made.add_argument("--limit", type=int, help="most molecules of a part, drawn by the seed")
