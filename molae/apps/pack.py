@@ -46,7 +46,7 @@ def pack_file(
         ConfigError: If a number is out of range.
     """
     path = Path(output)
-    _check(path, max_atoms, conformers)
+    _check(path, max_atoms, conformers, coordinates)
     schema = molecule_schema(max_atoms, coordinates, hydrogens)
     summary = Summary()
     graphs = _graphs(source, schema, conformers, summary, progress)
@@ -70,7 +70,7 @@ def _graphs(
                     yield from ((number, molecule.graph) for molecule in molecules)
 
 
-def _check(path: Path, max_atoms: int, conformers: int) -> None:
+def _check(path: Path, max_atoms: int, conformers: int, coordinates: bool) -> None:
     if path.suffix != PACKED_SUFFIX:
         raise DataError(f"{path}: packed data sets have the suffix {PACKED_SUFFIX}")
     if not path.parent.is_dir():
@@ -79,3 +79,5 @@ def _check(path: Path, max_atoms: int, conformers: int) -> None:
         raise ConfigError(f"max_atoms: expected 1 to 255, got {max_atoms}")
     if conformers < 1:
         raise ConfigError(f"conformers: expected at least 1, got {conformers}")
+    if conformers > 1 and not coordinates:
+        raise ConfigError(f"conformers: graphs without coordinates have none, got {conformers}")
