@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +13,10 @@ from rdkit import Chem
 from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
-from molae.chem.featurise import featurise
-from molae.chem.parse import parse_smiles, prepare
+from molae.chem.featurise import featurise, featurise_isomer
+from molae.chem.parse import Prepared, parse_smiles, prepare, prepare_smiles
 from molae.chem.stereo import has_positions
+from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
 from molae.errors import DataError, RowError
 from molae.io import Row
 from molae.types import Graph
@@ -39,18 +40,36 @@ class Molecule:
 
     Attributes:
         graph: The graph, its nodes the atoms of `mol`, in their order.
-        binary: The prepared molecule with its conformer, in RDKit's binary form.
+        mol: The prepared molecule, with its conformer where it has one, positions in Å.
         notes: What was changed or left open on the way.
     """
 
     graph: Graph
-    binary: bytes
+    mol: Chem.Mol
     notes: tuple[str, ...]
 
-    @property
-    def mol(self) -> Chem.Mol:
-        """The prepared molecule with its conformer, positions in Å."""
-        return _from_binary(self.binary)
+    def __reduce__(self) -> tuple[Callable[..., Molecule], tuple[Graph, bytes, tuple[str, ...]]]:
+        # By itself, RDKit would send positions in single precision to another process.
+        return _from_parts, (self.graph, self.mol.ToBinary(_BINARY), self.notes)
+
+
+def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = False) -> Schema:
+    """What the graphs of a model of molecules carry.
+
+    Args:
+        max_nodes: Most atoms.
+        coordinates: Whether atoms have positions; without, stereo is in categories of atoms and bonds.
+        hydrogens: Whether hydrogens are nodes.
+    Returns:
+        The schema.
+    """
+    return Schema(
+        node_channels=NODE_CHANNELS if coordinates else ISOMER_CHANNELS,
+        edge_types=len(BONDS) if coordinates else ISOMER_BONDS,
+        max_nodes=max_nodes,
+        coordinates=coordinates,
+        hydrogens=hydrogens,
+    )
 
 
 def as_source(molecule: object) -> Source:
@@ -86,6 +105,8 @@ def in_chunks(sources: Sequence[Source]) -> Iterator[tuple[int, Sequence[Source]
 def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
     """Makes the graph of a molecule, with a conformer where it comes without 3D positions.
 
+    Where the schema has no coordinates, no conformer is made, and positions serve to tell the stereo alone.
+
     Args:
         source: The molecule.
         schema: What the graphs of the model carry. Where hydrogens are nodes, they stand where the input or
@@ -100,7 +121,8 @@ def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
 
 
 def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> list[Molecule]:
-    """Makes up to `n` molecules that differ in their conformer; one where the input has 3D positions.
+    """Makes up to `n` molecules that differ in their conformer; one where the input has 3D positions, or the
+    schema no coordinates.
 
     Args:
         source: The molecule.
@@ -112,17 +134,18 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     Raises:
         RowError: Why the model cannot take it.
     """
-    prepared = prepare(_parse(source), schema.hydrogens)
+    prepared = _prepare(source, schema)
     mol = prepared.mol
+    if not schema.coordinates:
+        graph = featurise_isomer(mol, schema.max_nodes)
+        return [Molecule(graph, mol, prepared.notes)]
     if has_positions(mol):
         mols = [mol]
     else:
         # What the model refuses in any geometry is refused before the costly part.
         featurise(mol, schema.max_nodes)
         mols = embed_conformers(mol, n, seed, hydrogens=schema.hydrogens)
-    return [
-        Molecule(featurise(each, schema.max_nodes), each.ToBinary(_BINARY), prepared.notes) for each in mols
-    ]
+    return [Molecule(featurise(each, schema.max_nodes), each, prepared.notes) for each in mols]
 
 
 def try_read(source: Source, schema: Schema, n: int = 1, seed: int = 0) -> list[Molecule] | RowError:
@@ -158,6 +181,12 @@ def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule
     return [each if isinstance(each, RowError) else each[0] for each in read]
 
 
+def _prepare(source: Source, schema: Schema) -> Prepared:
+    if isinstance(source, str) and not schema.coordinates and not schema.hydrogens:
+        return prepare_smiles(source)
+    return prepare(_parse(source), schema.hydrogens, schema.coordinates)
+
+
 def _parse(source: Source) -> Chem.Mol:
     if isinstance(source, RowError):
         raise source
@@ -167,6 +196,10 @@ def _parse(source: Source) -> Chem.Mol:
     if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
         raise RowError("positions that are not finite numbers", "positions")
     return mol
+
+
+def _from_parts(graph: Graph, binary: bytes, notes: tuple[str, ...]) -> Molecule:
+    return Molecule(graph, _from_binary(binary), notes)
 
 
 def _from_binary(binary: bytes) -> Chem.Mol:

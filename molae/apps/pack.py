@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from molae.apps.molecules import first_conformers, molecule_workers
+from molae.apps.molecules import first_conformers, molecule_schema, molecule_workers
 from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress
 from molae.batch.packed import pack
 from molae.batch.schema import Schema
-from molae.chem.vocabulary import BONDS, NODE_CHANNELS
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import atomic_path
 from molae.types import Graph
@@ -26,6 +25,7 @@ def pack_file(
     conformers: int = 1,
     *,
     hydrogens: bool = False,
+    coordinates: bool = True,
     progress: Progress = no_progress,
 ) -> Summary:
     """Packs the molecules of a file for training; rows that cannot be used are left out and counted.
@@ -36,6 +36,8 @@ def pack_file(
         max_atoms: Most atoms of a molecule, and of what a model trained on the data takes; at most 255.
         conformers: Conformers to try for molecules that come without 3D positions.
         hydrogens: Whether hydrogens are nodes of the graphs, not counts on the atoms that bear them.
+        coordinates: Whether the graphs have positions; without, no conformer is made, and stereo is in
+            categories of the atoms and bonds.
         progress: Told after every few rows.
     Returns:
         The counts of rows; a row may give several graphs.
@@ -44,10 +46,8 @@ def pack_file(
         ConfigError: If a number is out of range.
     """
     path = Path(output)
-    _check(path, max_atoms, conformers)
-    schema = Schema(
-        node_channels=NODE_CHANNELS, edge_types=len(BONDS), max_nodes=max_atoms, hydrogens=hydrogens
-    )
+    _check(path, max_atoms, conformers, coordinates)
+    schema = molecule_schema(max_atoms, coordinates, hydrogens)
     summary = Summary()
     graphs = _graphs(source, schema, conformers, summary, progress)
     first = next(graphs, None)
@@ -70,7 +70,7 @@ def _graphs(
                     yield from ((number, molecule.graph) for molecule in molecules)
 
 
-def _check(path: Path, max_atoms: int, conformers: int) -> None:
+def _check(path: Path, max_atoms: int, conformers: int, coordinates: bool) -> None:
     if path.suffix != PACKED_SUFFIX:
         raise DataError(f"{path}: packed data sets have the suffix {PACKED_SUFFIX}")
     if not path.parent.is_dir():
@@ -79,3 +79,5 @@ def _check(path: Path, max_atoms: int, conformers: int) -> None:
         raise ConfigError(f"max_atoms: expected 1 to 255, got {max_atoms}")
     if conformers < 1:
         raise ConfigError(f"conformers: expected at least 1, got {conformers}")
+    if conformers > 1 and not coordinates:
+        raise ConfigError(f"conformers: graphs without coordinates have none, got {conformers}")

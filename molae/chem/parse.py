@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 from rdkit.rdBase import BlockLogs, CaptureErrorLog
 
-from molae.chem.stereo import assign_stereo_from_positions, has_positions
+from molae.chem.stereo import assign_stereo_from_positions, has_other_stereo, has_positions
 from molae.errors import RowError
 
 # RDKit walks SMILES recursively: a chain of 100,000 atoms overflows the stack and ends the process.
@@ -21,6 +21,9 @@ MAX_ATOMS = 1_000
 # RDKit's error log is one for the whole process.
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
+# SMILES of one fragment, of elements that are named and bonds of definite order, without labels and without
+# stereo of rare kinds.
+_PLAIN = re.compile(r"(?!.*(?:\[[\d#]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
 _POSITION = re.compile(r"mistakes around position (\d+)")
 
 
@@ -48,13 +51,12 @@ def parse_smiles(text: str | None) -> Chem.Mol:
         RowError: `empty`; `unparsable`, if it is not the SMILES language; `invalid`, if it is but RDKit
             refuses the molecule (valence, aromaticity); `too_large`, beyond 10,000 characters.
     """
-    smiles, _, rest = (text or "").strip().partition(" ")
+    smiles, extension = _split(text)
     if not smiles:
         raise RowError("no molecule in this row", "empty")
     if len(smiles) > MAX_CHARACTERS:
         raise RowError(f"SMILES of {len(smiles)} characters, at most {MAX_CHARACTERS} are read", "too_large")
-    if rest.startswith("|"):
-        smiles = f"{smiles} {rest}"
+    smiles += extension
     if not (smiles.isascii() and smiles.isprintable()):
         raise RowError(f"not a valid SMILES: contains characters of no SMILES: {smiles[:40]!a}", "unparsable")
     with _LOG_LOCK, BlockLogs(), CaptureErrorLog() as log:
@@ -64,7 +66,7 @@ def parse_smiles(text: str | None) -> Chem.Mol:
     return mol
 
 
-def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
+def prepare(mol: Chem.Mol, hydrogens: bool = False, coordinates: bool = True) -> Prepared:
     """Makes the molecule that a model sees: one fragment, no labels, hydrogens uniform, stereo assigned.
 
     Of several fragments the largest that holds carbon stays (by heavy atoms, then mass, then SMILES): salts
@@ -76,6 +78,8 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
     Args:
         mol: Molecule of any source.
         hydrogens: Whether all hydrogens are atoms.
+        coordinates: Whether the model sees positions. Otherwise those in 3D go once the stereo is read from
+            them, and stereo that is left open stays so.
     Returns:
         The molecule, and notes on all that was changed but the hydrogens.
     Raises:
@@ -90,10 +94,48 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
         mol = _parent(mol, notes)
         _drop_labels(mol, notes)
         mol = _with_stereo(mol, notes)
+        if coordinates:
+            _note_open_stereo(mol, notes)
+        else:
+            _note_other_stereo(mol, notes)
         mol = _with_hydrogens(mol) if hydrogens else Chem.RemoveHs(mol)
+        if not coordinates:
+            mol.RemoveAllConformers()
+    _require_atoms(mol)
+    return Prepared(mol, tuple(notes))
+
+
+def prepare_smiles(text: str | None) -> Prepared:
+    """Makes of a SMILES the molecule that a model without coordinates sees.
+
+    The same as `prepare(parse_smiles(text), coordinates=False)`, but several times faster for a plain SMILES,
+    in which there is nothing to change: RDKit sanitises what it reads, assigns its stereo, and makes its
+    hydrogens uniform.
+
+    Args:
+        text: The SMILES, or None where the row has none.
+    Returns:
+        The molecule, and notes.
+    Raises:
+        RowError: As the two.
+    """
+    mol = parse_smiles(text)
+    smiles, extension = _split(text)
+    if extension or not _PLAIN.fullmatch(smiles):
+        return prepare(mol, coordinates=False)
+    _require_atoms(mol)
+    return Prepared(mol)
+
+
+def _split(text: str | None) -> tuple[str, str]:
+    """A SMILES, and its CXSMILES extension if it has one."""
+    smiles, _, rest = (text or "").strip().partition(" ")
+    return smiles, f" {rest}" if rest.startswith("|") else ""
+
+
+def _require_atoms(mol: Chem.Mol) -> None:
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise RowError(f"{mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_ATOMS} are read", "too_large")
-    return Prepared(mol, tuple(notes))
 
 
 def _refusal(smiles: str, messages: str) -> RowError:
@@ -178,9 +220,20 @@ def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
         mol = mol.GetMol()
     # What was a centre by its isotopes only is one no longer.
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    return mol
+
+
+def _note_open_stereo(mol: Chem.Mol, notes: list[str]) -> None:
+    if has_positions(mol):
+        return
     if count := _count_open_stereo(mol):
         notes.append(f"stereo left open in {count} place{'s' * (count > 1)}: one isomer is taken")
-    return mol
+
+
+def _note_other_stereo(mol: Chem.Mol, notes: list[str]) -> None:
+    """Notes stereo of kinds for which a molecule without positions has no category."""
+    if has_other_stereo(mol):
+        notes.append("stereo left out: of an axis, or a centre that is not tetrahedral")
 
 
 def _with_hydrogens(mol: Chem.Mol) -> Chem.Mol:
