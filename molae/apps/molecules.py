@@ -114,7 +114,7 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     """
     prepared = prepare(_parse(source), schema.hydrogens)
     mol = prepared.mol
-    if has_positions(mol):
+    if has_positions(mol) or not schema.coordinates:
         mols = [mol]
     else:
         # What the model refuses in any geometry is refused before the costly part.
