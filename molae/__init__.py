@@ -17,14 +17,26 @@ if TYPE_CHECKING:
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.loading import load
+    from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
     from molae.apps.reconstruct import interpolate, reconstruct
 
     __version__: str
 
-__all__ = ["MoleculeEmbedder", "__version__", "embed", "interpolate", "load", "reconstruct"]
+__all__ = [
+    "MoleculeEmbedder",
+    "PropertyClassifier",
+    "PropertyRegressor",
+    "__version__",
+    "embed",
+    "interpolate",
+    "load",
+    "reconstruct",
+]
 
 _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
+    "PropertyClassifier": "molae.apps.properties.estimators",
+    "PropertyRegressor": "molae.apps.properties.estimators",
     "embed": "molae.apps.embed",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",

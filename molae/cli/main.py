@@ -10,8 +10,10 @@ from typer.core import TyperGroup
 
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
+from molae.cli.fit import fit
 from molae.cli.models import models
 from molae.cli.pack import pack
+from molae.cli.predict import predict
 from molae.cli.reconstruct import reconstruct
 from molae.cli.train import train
 from molae.errors import CheckpointError, ConfigError, DataError, MolaeError
@@ -45,6 +47,8 @@ app = typer.Typer(
 )
 app.command()(embed)
 app.command()(reconstruct)
+app.command()(fit)
+app.command()(predict)
 app.command()(train)
 app.command()(pack)
 app.add_typer(evaluate, name="evaluate")

@@ -1,0 +1,1 @@
+"""Properties predicted from codes: fitting, splits, uncertainty, and an honest report."""

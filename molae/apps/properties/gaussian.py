@@ -1,0 +1,180 @@
+"""Gaussian process regression with a length scale and a linear part for each block of features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.optimize import minimize
+from torch import Tensor
+
+MOST_MOLECULES = 2000
+"""Of more molecules, so many random ones are kept: the cost grows with the third power."""
+MOST_SEARCHED = 800
+"""Of more molecules, so many random ones find the hyperparameters."""
+
+_JITTER = 1e-6
+_ROOT5 = math.sqrt(5.0)
+
+
+@dataclass(frozen=True)
+class GaussianProcessHead:
+    """Regression with k(x, x') = a + Σ_b l_b x_b·x'_b + s m(r), r² = Σ_b w_b |x_b - x'_b|², and noise v.
+
+    m is the Matérn 5/2 function. The target is standardised, and a = 1 stands for its unknown mean. A block
+    that says nothing gets w_b and l_b near 0 from the marginal likelihood (Rasmussen, Williams 2006, chapter
+    5), so a useless block does little harm.
+
+    Attributes:
+        features: Scaled features of the molecules that were kept, float32.
+        sizes: Columns of each block.
+        weights: K⁻¹y, of the standardised target.
+        factor: The lower Cholesky factor of K, noise included.
+        parameters: Logarithms of w_b, then of l_b, of s and of v.
+        mean: Mean of the target.
+        deviation: Standard deviation of the target.
+    """
+
+    features: Float[np.ndarray, "n d"]
+    sizes: Int[np.ndarray, " b"]
+    weights: Float[np.ndarray, " n"]
+    factor: Float[np.ndarray, "n n"]
+    parameters: Float[np.ndarray, " p"]
+    mean: float
+    deviation: float
+
+    def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 1"]:
+        """See `molae.apps.properties.heads.Head`."""
+        return self.mean + self.deviation * (self._covariance(features) @ self.weights)[:, None]
+
+    def spread(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """Standard deviation of the prediction of a new measurement."""
+        linear, signal, noise = self._variances()
+        prior = 1.0 + signal + noise
+        for scale, block in zip(linear, _blocks(features, self.sizes), strict=True):
+            prior = prior + scale * np.sum(block**2, axis=1)
+        explained = solve_triangular(self.factor, self._covariance(features).T, lower=True)
+        return self.deviation * np.sqrt(np.clip(prior - np.sum(explained**2, axis=0), noise, None))
+
+    def tuned(self) -> dict[str, Any]:
+        """See `molae.apps.properties.heads.Head`."""
+        return {"parameters": self.parameters}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `molae.apps.properties.heads.Head`."""
+        stored = {name: getattr(self, name) for name in _ARRAYS}
+        return {**stored, "scale": np.array([self.mean, self.deviation])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See `molae.apps.properties.heads.Head`."""
+        mean, deviation = arrays["scale"].tolist()
+        return cls(**{name: arrays[name] for name in _ARRAYS}, mean=mean, deviation=deviation)
+
+    def _covariance(self, features: np.ndarray) -> np.ndarray:
+        squares, products = _pairs(features, self.features.astype(np.float64), self.sizes)
+        return _kernel(squares, products, torch.from_numpy(self.parameters)).numpy()
+
+    def _variances(self) -> tuple[np.ndarray, float, float]:
+        count = len(self.sizes)
+        values = np.exp(self.parameters)
+        return values[count : 2 * count], float(values[-2]), float(values[-1])
+
+
+_ARRAYS = ("features", "sizes", "weights", "factor", "parameters")
+
+
+def fit_gaussian_process(
+    features: np.ndarray,
+    target: np.ndarray,
+    sizes: Sequence[int],
+    seed: int,
+    parameters: np.ndarray | None = None,
+) -> GaussianProcessHead:
+    """Fits a Gaussian process.
+
+    Args:
+        features: Scaled features.
+        target: Values to predict.
+        sizes: Columns of each block of the features.
+        seed: Seed of the choice of molecules, where there are too many.
+        parameters: Logarithms of the hyperparameters, or None to maximise the marginal likelihood.
+    Returns:
+        The fitted head.
+    """
+    generator = np.random.default_rng(seed)
+    kept = np.sort(generator.permutation(len(target))[:MOST_MOLECULES])
+    # In the precision in which they are stored.
+    features, target = features[kept].astype(np.float32).astype(np.float64), target[kept]
+    mean, deviation = float(target.mean()), float(target.std()) or 1.0
+    standardised = (target - mean) / deviation
+    if parameters is None:
+        searched = np.sort(generator.permutation(len(target))[:MOST_SEARCHED])
+        parameters = _search(features[searched], standardised[searched], sizes)
+    squares, products = _pairs(features, features, sizes)
+    covariance = _kernel(squares, products, torch.from_numpy(parameters)).numpy()
+    covariance[np.diag_indices(len(target))] += math.exp(parameters[-1]) + _JITTER
+    factor = np.linalg.cholesky(covariance)
+    weights = cho_solve((factor, True), standardised)
+    return GaussianProcessHead(
+        features.astype(np.float32), np.array(sizes), weights, factor, parameters, mean, deviation
+    )
+
+
+def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Maximises the marginal likelihood, under a weak prior that keeps hyperparameters in a sane range."""
+    squares, products = _pairs(features, features, sizes)
+    y = torch.from_numpy(target)
+    noise_of = torch.eye(len(target), dtype=torch.float64)
+    start = np.array([math.log(0.3)] * len(sizes) + [math.log(0.1)] * len(sizes) + [0.0, math.log(0.1)])
+    width = np.array([2.0] * len(sizes) + [3.0] * len(sizes) + [2.0, 2.0])
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        leaf = torch.from_numpy(values.copy()).requires_grad_()
+        covariance = _kernel(squares, products, leaf) + (leaf[-1].exp() + _JITTER) * noise_of
+        factor = torch.linalg.cholesky(covariance)
+        solved = torch.cholesky_solve(y[:, None], factor)[:, 0]
+        prior = 0.5 * (((leaf - torch.from_numpy(start)) / torch.from_numpy(width)) ** 2).sum()
+        negative = 0.5 * y @ solved + factor.diagonal().log().sum() + prior
+        negative.backward()
+        return negative.item(), leaf.grad.numpy()  # type: ignore[union-attr]
+
+    bounds = list(zip(start - 4 * width, start + 4 * width, strict=True))
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40, "ftol": 1e-6}
+    )
+    return found.x
+
+
+def _pairs(
+    a: np.ndarray, b: np.ndarray, sizes: Sequence[int] | np.ndarray
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Squared distances and scalar products of all pairs, block by block."""
+    squares, products = [], []
+    for left, right in zip(_blocks(a, sizes), _blocks(b, sizes), strict=True):
+        product = left @ right.T
+        square = np.sum(left**2, axis=1)[:, None] + np.sum(right**2, axis=1) - 2 * product
+        squares.append(torch.from_numpy(np.maximum(square, 0.0)))
+        products.append(torch.from_numpy(product))
+    return squares, products
+
+
+def _kernel(squares: list[Tensor], products: list[Tensor], parameters: Tensor) -> Tensor:
+    count = len(squares)
+    values = parameters.exp()
+    square = sum(w * each for w, each in zip(values[:count], squares, strict=True)) + 1e-12
+    r = _ROOT5 * torch.as_tensor(square).sqrt()
+    kernel = 1.0 + values[-2] * (1 + r + r**2 / 3) * torch.exp(-r)
+    for scale, product in zip(values[count : 2 * count], products, strict=True):
+        kernel = kernel + scale * product
+    return kernel
+
+
+def _blocks(features: np.ndarray, sizes: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+    return np.split(features, np.cumsum(sizes)[:-1], axis=1)

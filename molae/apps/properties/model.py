@@ -1,0 +1,283 @@
+"""A fitted model of one property: features in; prediction, its uncertainty and its distance out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from molae.apps.properties.calibration import (
+    Probabilities,
+    Training,
+    conformal_factor,
+    fit_probabilities,
+    keep_training,
+)
+from molae.apps.properties.gaussian import GaussianProcessHead, fit_gaussian_process
+from molae.apps.properties.heads import (
+    ClassWeight,
+    EstimatorName,
+    Head,
+    LinearHead,
+    TreesHead,
+    fit_boosting,
+    fit_logistic,
+    fit_ridge,
+)
+from molae.apps.properties.scaling import Blocks, Scaling, fit_scaling
+from molae.apps.properties.splits import folds
+from molae.errors import ConfigError, DataError
+from molae.registry import nearest
+
+TaskName = Literal["regression", "classification"]
+
+BLOCKS = ("code", "descriptors", "ecfp")
+HEADS: dict[str, type[Head]] = {"ridge": LinearHead, "gp": GaussianProcessHead, "boosting": TreesHead}
+FOLDS = 5
+COVERAGE = 0.9
+FEWEST_MOLECULES = 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted.
+
+    Attributes:
+        features: Blocks of features, joined by `+`: `code`, `descriptors`, `ecfp`.
+        estimator: `ridge` (logistic regression for classes), `gp` (Gaussian process), `boosting`, or `auto`:
+            the Gaussian process, for classes logistic regression.
+        class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`).
+        coverage: Share of the intervals that should hold the truth.
+        seed: Seed of all that is random.
+    """
+
+    features: str = "code+descriptors+ecfp"
+    estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto"
+    class_weight: ClassWeight = "none"
+    coverage: float = COVERAGE
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if unknown := [block for block in self.blocks if block not in BLOCKS]:
+            raise ConfigError(f"no features are called {unknown[0]!r}: {nearest(unknown[0], list(BLOCKS))}")
+        if len(set(self.blocks)) < len(self.blocks):
+            raise ConfigError(f"features: {self.features!r} names a block twice")
+        if self.estimator not in ("auto", *HEADS):
+            known = nearest(self.estimator, ["auto", *HEADS])
+            raise ConfigError(f"no estimator is called {self.estimator!r}: {known}")
+        if self.class_weight not in ("none", "balanced"):
+            raise ConfigError(f"class weight: expected none or balanced, got {self.class_weight!r}")
+        if not 0 < self.coverage < 1:
+            raise ConfigError(f"coverage: expected a share between 0 and 1, got {self.coverage}")
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The blocks of features, in order."""
+        return tuple(self.features.split("+"))
+
+    def estimator_for(self, task: TaskName) -> EstimatorName:
+        """The estimator, once the task is known.
+
+        Raises:
+            ConfigError: If there is none of this kind for the task.
+        """
+        if self.estimator == "auto":
+            return "gp" if task == "regression" else "ridge"
+        if self.estimator == "gp" and task == "classification":
+            raise ConfigError("the Gaussian process is for regression: use ridge or boosting for classes")
+        return self.estimator
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of molecules.
+
+    Attributes:
+        value: Predicted values, or indices of the classes decided for.
+        lower: Lower ends of the intervals; empty for a classification.
+        upper: Upper ends of the intervals; empty for a classification.
+        probabilities: Probability of each class; no columns for a regression.
+        distance: Distance to the nearest training molecule, 1 being typical among those.
+        nearest_row: Row number of that molecule.
+    """
+
+    value: np.ndarray
+    lower: Float[np.ndarray, " n"]
+    upper: Float[np.ndarray, " n"]
+    probabilities: Float[np.ndarray, "n k"]
+    distance: Float[np.ndarray, " n"]
+    nearest_row: Int[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class PropertyModel:
+    """A fitted model of one property.
+
+    Attributes:
+        task: `regression` or `classification`.
+        recipe: How it was fitted.
+        scaling: From raw features to those of the head.
+        head: From features to scores.
+        factor: Half the width of an interval in units of the error to expect; 0 for a classification.
+        probabilities: From scores to probabilities, or None for a regression.
+        training: The training molecules.
+    """
+
+    task: TaskName
+    recipe: Recipe
+    scaling: Scaling
+    head: Head
+    factor: float
+    probabilities: Probabilities | None
+    training: Training
+
+    def predict(self, blocks: Blocks) -> Predictions:
+        """Predicts molecules.
+
+        Args:
+            blocks: Raw features, those of the recipe at least, finite but for gaps in the descriptors.
+        Returns:
+            The predictions.
+        """
+        features = self.scaling(blocks)
+        scores = self.head.scores(features)
+        distance, place = self.training.nearest(features)
+        rows = self.training.rows[place]
+        none = np.empty(0)
+        if self.probabilities is not None:
+            probabilities = self.probabilities(scores)
+            decided = self._decide(probabilities)
+            return Predictions(decided, none, none, probabilities, distance, rows)
+        half = self.factor * _difficulty(self.head, self.training, features)
+        value = scores[:, 0]
+        return Predictions(value, value - half, value + half, np.empty((len(value), 0)), distance, rows)
+
+    def _decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """The most probable class; where classes weigh the same, the one that gains most on its prior."""
+        if self.recipe.class_weight == "none" or self.probabilities is None:
+            return probabilities.argmax(axis=1)
+        return (probabilities / self.probabilities.prior).argmax(axis=1)
+
+
+def fit_property(
+    blocks: Blocks,
+    target: np.ndarray,
+    groups: np.ndarray,
+    recipe: Recipe,
+    *,
+    class_count: int = 0,
+    rows: np.ndarray | None = None,
+) -> PropertyModel:
+    """Fits a model, and calibrates it on errors of molecules held out group by group.
+
+    Args:
+        blocks: Raw features of the training molecules.
+        target: Values; or, for a classification, indices of classes.
+        groups: Group of each molecule; molecules of one group are held out together.
+        recipe: How to fit.
+        class_count: Number of classes, 0 for a regression.
+        rows: Row numbers of the molecules, or None to count from 0.
+    Returns:
+        The model.
+    Raises:
+        DataError: If there are too few molecules, or of one value or class only.
+    """
+    task: TaskName = "classification" if class_count else "regression"
+    _check(target, class_count)
+    scaling = fit_scaling(blocks, recipe.blocks)
+    if not sum(scaling.kept_sizes):
+        raise DataError("the molecules to fit on all have the same features: are they all the same?")
+    features = scaling(blocks)
+    head = _fit_head(features, target, scaling, recipe, task, {})
+    held = _held_out(blocks, target, groups, recipe, task, head.tuned())
+    errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
+    numbers = np.arange(len(target)) if rows is None else rows
+    training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
+    if task == "classification":
+        probabilities = fit_probabilities(held.scores, target, class_count)
+        return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training)
+    spread = held.spread
+    if spread is None:
+        errors, spread = training.errors, training.difficulty(training.points, itself=True)
+    factor = conformal_factor(errors, np.maximum(spread, 1e-12), recipe.coverage)
+    return PropertyModel(task, recipe, scaling, head, factor, None, training)
+
+
+def fit_scores(
+    blocks: Blocks, target: np.ndarray, recipe: Recipe, task: TaskName, tuned: dict[str, Any]
+) -> Callable[[Blocks], np.ndarray]:
+    """Fits without calibration, with settings that were found before; gives what scores molecules."""
+    scaling = fit_scaling(blocks, recipe.blocks)
+    head = _fit_head(scaling(blocks), target, scaling, recipe, task, tuned)
+    return lambda others: head.scores(scaling(others))
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    scores: np.ndarray
+    spread: np.ndarray | None
+
+
+def _held_out(
+    blocks: Blocks,
+    target: np.ndarray,
+    groups: np.ndarray,
+    recipe: Recipe,
+    task: TaskName,
+    tuned: dict[str, Any],
+) -> _HeldOut:
+    """Scores of every molecule by a head that was fitted without its group."""
+    scores: np.ndarray | None = None
+    spread: np.ndarray | None = None
+    for fitted, held in folds(groups, FOLDS):
+        if task == "classification" and len(np.unique(target[fitted])) < len(np.unique(target)):
+            # A class whose molecules are all in one group: no fold can learn it without them.
+            fitted = np.arange(len(target))
+        part = {name: values[fitted] for name, values in blocks.items()}
+        scaling = fit_scaling(part, recipe.blocks)
+        head = _fit_head(scaling(part), target[fitted], scaling, recipe, task, tuned)
+        features = scaling({name: values[held] for name, values in blocks.items()})
+        found, own = head.scores(features), head.spread(features)
+        scores = np.zeros((len(target), found.shape[1])) if scores is None else scores
+        scores[held] = found
+        if own is not None:
+            spread = np.zeros(len(target)) if spread is None else spread
+            spread[held] = own
+    if scores is None:
+        raise DataError("no molecules to fit on")
+    return _HeldOut(scores, spread)
+
+
+def _fit_head(
+    features: np.ndarray,
+    target: np.ndarray,
+    scaling: Scaling,
+    recipe: Recipe,
+    task: TaskName,
+    tuned: dict[str, Any],
+) -> Head:
+    estimator = recipe.estimator_for(task)
+    if estimator == "boosting":
+        weight = recipe.class_weight if task == "classification" else None
+        return fit_boosting(features, target, recipe.seed, weight)
+    if estimator == "gp":
+        return fit_gaussian_process(features, target, scaling.kept_sizes, recipe.seed, **tuned)
+    if task == "classification":
+        return fit_logistic(features, target, recipe.seed, recipe.class_weight, **tuned)
+    return fit_ridge(features, target, **tuned)
+
+
+def _difficulty(head: Head, training: Training, features: np.ndarray) -> np.ndarray:
+    own = head.spread(features)
+    return training.difficulty(features) if own is None else own
+
+
+def _check(target: np.ndarray, class_count: int) -> None:
+    if len(target) < FEWEST_MOLECULES:
+        raise DataError(f"{len(target)} molecules to fit on, at least {FEWEST_MOLECULES} are needed")
+    if len(np.unique(target)) < max(2, class_count):
+        what = "of every class" if class_count else "with more than one value"
+        raise DataError(f"the molecules to fit on must be {what}")

@@ -1,0 +1,106 @@
+"""From raw features to ones of comparable size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+#: Raw features by the name of their block: `code`, `descriptors`, `ecfp`.
+Blocks = Mapping[str, Float[np.ndarray, "n _"]]
+
+_MOST_DEVIATIONS = 5.0
+# Fingerprint counts stay as sparse as they are: rare environments would become huge.
+_COUNTS = "ecfp"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Fills gaps with the median, then centres and scales so that every block weighs the same.
+
+    Attributes:
+        names: Blocks, in the order of the columns.
+        sizes: Raw columns of each block.
+        median: Median of each column; the logarithm of counts for `ecfp`.
+        mean: Mean of each column.
+        scale: What each column is divided by, infinite for columns that do not vary.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    median: Float[np.ndarray, " d"]
+    mean: Float[np.ndarray, " d"]
+    scale: Float[np.ndarray, " d"]
+
+    def __call__(self, blocks: Blocks) -> Float[np.ndarray, "n d"]:
+        """Scales features; the mean squared distance of two training molecules is about 2 in every block.
+
+        Args:
+            blocks: Raw features; blocks that were not fitted are ignored.
+        Returns:
+            The scaled features that vary, float64, in the order of `names`; cut off beyond 5 standard
+            deviations.
+        """
+        raw = _joined(blocks, self.names)
+        filled = np.where(np.isnan(raw), self.median, raw)
+        scaled = (filled - self.mean) / self.scale
+        for name, columns in self.columns().items():
+            if name != _COUNTS:
+                limit = _MOST_DEVIATIONS / np.sqrt(max(1, np.isfinite(self.scale[columns]).sum()))
+                scaled[:, columns] = np.clip(scaled[:, columns], -limit, limit)
+        return scaled[:, np.isfinite(self.scale)]
+
+    @property
+    def kept_sizes(self) -> tuple[int, ...]:
+        """Columns of each block that vary, and are kept."""
+        return tuple(int(np.isfinite(self.scale[columns]).sum()) for columns in self.columns().values())
+
+    def columns(self) -> dict[str, slice]:
+        """The columns of each block of raw features."""
+        ends = np.cumsum(self.sizes)
+        return {
+            name: slice(int(end) - size, int(end))
+            for name, size, end in zip(self.names, self.sizes, ends, strict=True)
+        }
+
+
+def fit_scaling(blocks: Blocks, names: tuple[str, ...]) -> Scaling:
+    """Finds medians, means and scales.
+
+    Args:
+        blocks: Raw features of the training molecules.
+        names: Blocks to use, in order.
+    Returns:
+        The scaling.
+    """
+    raw = _joined(blocks, names)
+    known = ~np.isnan(raw).all(axis=0)
+    median = np.zeros(raw.shape[1])
+    median[known] = np.nanmedian(raw[:, known], axis=0)
+    filled = np.where(np.isnan(raw), median, raw)
+    deviation = filled.std(axis=0)
+    # What varies by rounding alone would be blown up.
+    deviation[deviation <= 1e-6 * np.abs(filled).max(axis=0)] = 0.0
+    sizes = tuple(blocks[name].shape[1] for name in names)
+    scaling = Scaling(names, sizes, median, filled.mean(axis=0), np.full(raw.shape[1], np.inf))
+    for name, columns in scaling.columns().items():
+        scaling.scale[columns] = _block_scale(deviation[columns], name == _COUNTS)
+    return scaling
+
+
+def _block_scale(deviation: np.ndarray, together: bool) -> np.ndarray:
+    varies = deviation > 0
+    scale = np.full(len(deviation), np.inf)
+    if together:
+        scale[varies] = np.sqrt(np.sum(deviation**2))
+    else:
+        scale[varies] = deviation[varies] * np.sqrt(varies.sum())
+    return scale
+
+
+def _joined(blocks: Blocks, names: tuple[str, ...]) -> np.ndarray:
+    return np.hstack(
+        [np.log1p(blocks[name]) if name == _COUNTS else blocks[name] for name in names], dtype=np.float64
+    )

@@ -1,0 +1,60 @@
+"""The usual features of molecules that need no trained model: RDKit's descriptors, Morgan fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from rdkit import Chem
+from rdkit.Chem import Descriptors, rdFingerprintGenerator
+from rdkit.rdBase import BlockLogs
+
+FINGERPRINT_SIZE = 2048
+FINGERPRINT_RADIUS = 2  # ECFP4
+
+_KNOWN = dict(Descriptors.descList)
+
+#: Names of all descriptors of this RDKit, in its order.
+DESCRIPTOR_NAMES = tuple(_KNOWN)
+
+
+def descriptors(mol: Chem.Mol, names: Sequence[str] = DESCRIPTOR_NAMES) -> Float[np.ndarray, " d"]:
+    """RDKit's 2D descriptors.
+
+    Args:
+        mol: Sanitised molecule; a conformer does not matter.
+        names: Which, each one of `DESCRIPTOR_NAMES`.
+    Returns:
+        A float32 number for each name; NaN where RDKit gives none, or none that float32 can hold.
+    Raises:
+        KeyError: If RDKit has no descriptor of a name.
+
+    >>> descriptors(Chem.MolFromSmiles("CCO"), ["NumHDonors", "RingCount"]).tolist()
+    [1.0, 0.0]
+    """
+    with BlockLogs():
+        values = np.array([_value(name, mol) for name in names], dtype=np.float64)
+    values[~(np.abs(values) <= np.finfo(np.float32).max)] = np.nan
+    return values.astype(np.float32)
+
+
+def fingerprint_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
+    """How often each Morgan environment of up to `FINGERPRINT_RADIUS` bonds occurs, hashed (ECFP4 counts).
+
+    Args:
+        mol: Sanitised molecule.
+    Returns:
+        `FINGERPRINT_SIZE` counts, float32.
+    """
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=FINGERPRINT_RADIUS, fpSize=FINGERPRINT_SIZE)
+    return generator.GetCountFingerprintAsNumPy(mol).astype(np.float32)
+
+
+def _value(name: str, mol: Chem.Mol) -> float:
+    try:
+        return float(_KNOWN[name](mol))
+    except KeyError:
+        raise
+    except Exception:  # whatever a descriptor may come up with on an unusual molecule
+        return float("nan")
