@@ -168,8 +168,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _trust(correlations: Mapping[str, Any]) -> str:
     told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in correlations.items())
     return (
-        f"<p>Rank correlation with the size of the error: {told}. Near 1, it tells which predictions to trust;"
-        " near 0, it does not.</p>"
+        f"<p>Rank correlation with the size of the error: {told}. Near 1, it tells which predictions to"
+        " trust; near 0, it does not.</p>"
     )
 
 
