@@ -167,7 +167,7 @@ def _print_methods(target: dict[str, Any], report: dict[str, Any]) -> None:
     title = f"{target['name']} of {report['data']}, codes of {report['model']}, {target['split']} split"
     table = Table(title=f"{title}, {target['molecules']} molecules, {count} seeds")
     figures = [name for name in _SHOWN if any(name in found["mean"] for found in target["methods"].values())]
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     for name in figures:
         table.add_column(name, justify="right", overflow="fold")
     for method, found in target["methods"].items():

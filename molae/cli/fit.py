@@ -167,7 +167,7 @@ def _print_table(target: dict[str, Any]) -> None:
     split = target["split"]
     counts = f"{len(split['train_rows'])} train, {len(split['test_rows'])} test"
     table = Table(title=f"{target['name']}: {target['task']}, {split['kind']} split, {counts}")
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     for name in target["figures"]:
         table.add_column(name, justify="right", overflow="fold")
     for method, figures in {"molae": target["figures"], **target["baselines"]}.items():

@@ -35,8 +35,13 @@ def regression_figures(
         "rmse": math.sqrt(float(np.mean(error**2))),
         "mae": float(np.mean(np.abs(error))),
         "r2": 1 - float(np.mean(error**2)) / variance if variance > 0 else NAN,
-        "spearman": _correlation(rankdata(predicted), rankdata(measured)),
+        "spearman": rank_correlation(predicted, measured),
     }
+
+
+def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
+    """Spearman's rank correlation; NaN where one of the two does not vary."""
+    return _correlation(rankdata(a), rankdata(b))
 
 
 def coverage_figures(

@@ -25,6 +25,7 @@ from molae.apps.properties.targets import Target
 from molae.metrics.properties import (
     classification_figures,
     coverage_figures,
+    rank_correlation,
     regression_figures,
     reliability,
 )
@@ -304,6 +305,19 @@ def by_distance(assessment: Assessment) -> list[dict[str, float]]:
             lower, upper = assessment.predictions.lower[part], assessment.predictions.upper[part]
             third["coverage"] = coverage_figures(lower, upper, assessment.truth[part])["coverage"]
         found.append(third)
+    return found
+
+
+def trust(assessment: Assessment) -> dict[str, float]:
+    """How well the size of an error on the test part is foretold: rank correlations with it.
+
+    Returns:
+        `distance`, of the distance to the training molecules; for a regression `interval_width` too.
+    """
+    sizes, predictions = np.abs(assessment.errors), assessment.predictions
+    found = {"distance": rank_correlation(predictions.distance, sizes)}
+    if not assessment.data.class_count and np.isfinite(assessment.model.factor):
+        found["interval_width"] = rank_correlation(predictions.upper - predictions.lower, sizes)
     return found
 
 

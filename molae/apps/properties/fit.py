@@ -24,6 +24,7 @@ from molae.apps.properties.assess import (
     labelled,
     learning_curve,
     reliability_of,
+    trust,
     warnings,
 )
 from molae.apps.properties.features import Featuriser
@@ -170,6 +171,7 @@ def _report(assessment: Assessment, plan: SplitPlan) -> dict[str, Any]:
             "learning_curve": learning_curve(assessment, plan.seed),
             "by_scaffold": by_scaffold(assessment),
             "by_distance": by_distance(assessment),
+            "trust": trust(assessment),
             "reliability": reliability_of(assessment),
             "worst": _worst(assessment),
             "test": _test_rows(assessment),

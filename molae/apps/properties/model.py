@@ -265,9 +265,10 @@ def _fit_head(
         return fit_boosting(features, target, recipe.seed, weight)
     if estimator == "gp":
         return fit_gaussian_process(features, target, scaling.kept_sizes, recipe.seed, **tuned)
+    code = scaling.kept_sizes[0] if scaling.names[0] == "code" else 0
     if task == "classification":
-        return fit_logistic(features, target, recipe.seed, recipe.class_weight, **tuned)
-    return fit_ridge(features, target, **tuned)
+        return fit_logistic(features, target, recipe.seed, recipe.class_weight, code, **tuned)
+    return fit_ridge(features, target, code, **tuned)
 
 
 def _difficulty(head: Head, training: Training, features: np.ndarray) -> np.ndarray:

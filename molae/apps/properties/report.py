@@ -91,6 +91,7 @@ def _target(target: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         "<p>Thirds of the test part. A distance of 1 is the median one of a training molecule to its nearest"
         " other.</p>",
         _table(target["by_distance"]),
+        _trust(target["trust"]),
         "<h3>Errors by scaffold</h3>",
         _scaffolds(target["by_scaffold"]),
         "<h3>Worst cases, each with its nearest training molecule</h3>",
@@ -162,6 +163,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in names)
     lines = ("".join(f"<td>{_number(row[name])}</td>" for name in names) for row in rows)
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _trust(correlations: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in correlations.items())
+    return (
+        f"<p>Rank correlation with the size of the error: {told}. Near 1, it tells which predictions to"
+        " trust; near 0, it does not.</p>"
+    )
 
 
 def _scaffolds(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -57,6 +57,8 @@ def test_the_report_tells_what_was_done(fitted: Path) -> None:
     last = number["learning_curve"][-1]["rmse"]
     assert last == pytest.approx(number["figures"]["rmse"], rel=1e-3)
     assert sum(third["count"] for third in number["by_distance"]) == len(number["test"])
+    assert set(number["trust"]) == {"distance", "interval_width"}
+    assert set(ring["trust"]) == {"distance"}
     assert "test molecules: the figures are rough" in " ".join(number["warnings"])
 
 

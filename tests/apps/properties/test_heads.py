@@ -109,6 +109,18 @@ def test_a_block_that_says_nothing_is_left_alone() -> None:
     assert (head.spread(far) > 2 * head.spread(noisy[:5])).all()
 
 
+def test_linear_heads_weigh_a_useless_block_down() -> None:
+    features, target = data(60)
+    code = np.random.default_rng(5).normal(size=(60, 40))
+    both = np.hstack([code, features])
+    assert fit_ridge(both, target, 40).weight < 1
+    head = fit_logistic(both, (target > 0).astype(int), 0, "none", 40)
+    assert head.weight < 1
+    assert np.abs(head.weights[:40]).max() < np.abs(head.weights[40:]).max()
+    again = fit_logistic(both, (target > 0).astype(int), 0, "none", 40, **head.tuned())
+    np.testing.assert_allclose(again.weights, head.weights, atol=1e-6)
+
+
 def test_of_many_molecules_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaussian, "MOST_MOLECULES", 30)
     monkeypatch.setattr(gaussian, "MOST_SEARCHED", 20)
