@@ -9,7 +9,7 @@ import numpy as np
 
 from molae.errors import DataError
 from molae.graphs.labelled import LabelledGraph
-from molae.registry import Config
+from molae.registry import Config, nearest
 
 #: What may be a label.
 Label = int | str
@@ -59,15 +59,20 @@ def collect_vocabulary(
     """
     nodes: dict[str, set[Label]] = {}
     edges: dict[str, set[Label]] = {}
+    there: dict[str, None] = {}
+    wanted = None if edge_attribute is None else [edge_attribute]
     for graph in graphs:
-        _add_labels(nodes, graph.node_labels, node_attributes, "node", "node_attributes")
-        wanted = None if edge_attribute is None else [edge_attribute]
-        _add_labels(edges, graph.edge_labels, wanted, "edge", "edge_attribute")
+        there |= dict.fromkeys([*graph.node_labels, *graph.edge_labels])
+        _add_labels(nodes, graph.node_labels, node_attributes, "node attribute", "node_attributes")
+        _add_labels(edges, graph.edge_labels, wanted, "edge attribute", "edge_attribute")
     if len(edges) > 1:
         raise DataError(f"edges have the attributes {', '.join(sorted(edges))}: name one as edge_attribute")
-    _require(node_attributes or (), nodes, "node")
-    _require([] if edge_attribute is None else [edge_attribute], edges, "edge")
-    chosen = [(name, _sorted(nodes[name], name)) for name in node_attributes or sorted(nodes)]
+    for name in [*set(node_attributes or ()) - set(nodes), *set(wanted or ()) - set(edges)]:
+        raise DataError(f"there is no attribute {name!r}: {nearest(name, list(there))}")
+    chosen = [
+        (name, _sorted(nodes[name], name))
+        for name in (node_attributes if node_attributes is not None else sorted(nodes))
+    ]
     edge = next(((name, _sorted(labels, name)) for name, labels in edges.items()), None)
     return Vocabulary(nodes=tuple(chosen), edges=edge)
 
@@ -90,7 +95,7 @@ def _plain(value: Any, name: str, kind: str, option: str) -> Label:
     if isinstance(value, str):
         return str(value)
     raise DataError(
-        f"{kind} attribute {name!r} holds {value!r} ({type(value).__name__}): only integers and text can be"
+        f"{kind} {name!r} holds {value!r} ({type(value).__name__}): only integers and text can be"
         f" categories; leave it out, or name the others with {option}"
     )
 
@@ -99,9 +104,3 @@ def _sorted(labels: set[Label], name: str) -> tuple[Label, ...]:
     if len(labels) > MOST_LABELS:
         raise DataError(f"attribute {name!r} has {len(labels)} labels, at most {MOST_LABELS} can be held")
     return tuple(sorted(labels, key=lambda label: (isinstance(label, str), label)))
-
-
-def _require(names: Sequence[str], found: Mapping[str, Any], kind: str) -> None:
-    for name in names:
-        if name not in found:
-            raise DataError(f"no {kind} has an attribute {name!r}; there are: {', '.join(found) or 'none'}")

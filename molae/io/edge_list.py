@@ -46,6 +46,8 @@ class EdgeList:
         names = _names(header)
         if GRAPH not in names:
             raise DataError(f"{source}: no column {GRAPH!r} says which graph an edge belongs to")
+        # Kept, since the file would be closed with the lines.
+        self._lines = lines
         self._labels = [name for name in names if name not in COLUMNS]
         self._graphs: dict[str, _Edges] = {}
         try:
