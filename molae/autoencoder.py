@@ -42,7 +42,8 @@ class AutoencoderConfig(Config):
         aligner: Aligner and its configuration.
         decoder: Decoder and its configuration.
         loss: Weights of the loss.
-        mirror: Share of the training batches that are replaced by their mirror images.
+        mirror: Share of the training batches that are replaced by their mirror images; graphs without
+            coordinates have none.
     """
 
     code_size: int = 256
@@ -93,6 +94,7 @@ class Autoencoder(nn.Module):
         """
         if (
             generator is not None
+            and self.schema.coordinates
             and torch.rand((), generator=generator, device=generator.device) < self.config.mirror
         ):
             batch = batch.mirrored()

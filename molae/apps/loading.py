@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from molae.apps.molecules import molecule_schema
 from molae.autoencoder import Autoencoder
 from molae.checkpoint import load_checkpoint, resolve
-from molae.chem.vocabulary import NODE_CHANNELS
 from molae.errors import ConfigError
 
 #: A shipped name, the path of a model directory, or a model that is loaded already.
@@ -41,8 +41,9 @@ def open_model(model: Model, device: str = "auto") -> Autoencoder:
         ConfigError: If there is no such device, or the model is not one of molecules.
     """
     opened = model if isinstance(model, Autoencoder) else load(model)
-    if opened.schema.node_channels != NODE_CHANNELS:
-        channels = ", ".join(name for name, _ in opened.schema.node_channels)
+    schema = opened.schema
+    if schema != molecule_schema(schema.max_nodes, schema.coordinates, schema.hydrogens):
+        channels = ", ".join(name for name, _ in schema.node_channels)
         raise ConfigError(f"expected a model of molecules, got one of graphs whose nodes carry {channels}")
     return opened.to(choose_device(device)).eval()
 

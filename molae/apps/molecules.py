@@ -13,9 +13,10 @@ from rdkit import Chem
 from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
-from molae.chem.featurise import featurise
+from molae.chem.featurise import featurise, featurise_isomer
 from molae.chem.parse import parse_smiles, prepare
 from molae.chem.stereo import has_positions
+from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
 from molae.errors import DataError, RowError
 from molae.io import Row
 from molae.types import Graph
@@ -39,7 +40,7 @@ class Molecule:
 
     Attributes:
         graph: The graph, its nodes the atoms of `mol`, in their order.
-        binary: The prepared molecule with its conformer, in RDKit's binary form.
+        binary: The prepared molecule, with its conformer where it has one, in RDKit's binary form.
         notes: What was changed or left open on the way.
     """
 
@@ -49,8 +50,27 @@ class Molecule:
 
     @property
     def mol(self) -> Chem.Mol:
-        """The prepared molecule with its conformer, positions in Å."""
+        """The prepared molecule, with its conformer where it has one, positions in Å."""
         return _from_binary(self.binary)
+
+
+def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = False) -> Schema:
+    """What the graphs of a model of molecules carry.
+
+    Args:
+        max_nodes: Most atoms.
+        coordinates: Whether atoms have positions; without, stereo is in categories of atoms and bonds.
+        hydrogens: Whether hydrogens are nodes.
+    Returns:
+        The schema.
+    """
+    return Schema(
+        node_channels=NODE_CHANNELS if coordinates else ISOMER_CHANNELS,
+        edge_types=len(BONDS) if coordinates else ISOMER_BONDS,
+        max_nodes=max_nodes,
+        coordinates=coordinates,
+        hydrogens=hydrogens,
+    )
 
 
 def as_source(molecule: object) -> Source:
@@ -86,6 +106,8 @@ def in_chunks(sources: Sequence[Source]) -> Iterator[tuple[int, Sequence[Source]
 def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
     """Makes the graph of a molecule, with a conformer where it comes without 3D positions.
 
+    Where the schema has no coordinates, no conformer is made, and positions serve to tell the stereo alone.
+
     Args:
         source: The molecule.
         schema: What the graphs of the model carry. Where hydrogens are nodes, they stand where the input or
@@ -100,7 +122,8 @@ def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:
 
 
 def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> list[Molecule]:
-    """Makes up to `n` molecules that differ in their conformer; one where the input has 3D positions.
+    """Makes up to `n` molecules that differ in their conformer; one where the input has 3D positions, or the
+    schema no coordinates.
 
     Args:
         source: The molecule.
@@ -112,8 +135,11 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     Raises:
         RowError: Why the model cannot take it.
     """
-    prepared = prepare(_parse(source), schema.hydrogens)
+    prepared = prepare(_parse(source), schema.hydrogens, schema.coordinates)
     mol = prepared.mol
+    if not schema.coordinates:
+        graph = featurise_isomer(mol, schema.max_nodes)
+        return [Molecule(graph, mol.ToBinary(_BINARY), prepared.notes)]
     if has_positions(mol):
         mols = [mol]
     else:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from molae.apps.molecules import first_conformers, molecule_workers
+from molae.apps.molecules import first_conformers, molecule_schema, molecule_workers
 from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress
 from molae.batch.packed import pack
 from molae.batch.schema import Schema
-from molae.chem.vocabulary import BONDS, NODE_CHANNELS
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import atomic_path
 from molae.types import Graph
@@ -26,6 +25,7 @@ def pack_file(
     conformers: int = 1,
     *,
     hydrogens: bool = False,
+    coordinates: bool = True,
     progress: Progress = no_progress,
 ) -> Summary:
     """Packs the molecules of a file for training; rows that cannot be used are left out and counted.
@@ -36,6 +36,8 @@ def pack_file(
         max_atoms: Most atoms of a molecule, and of what a model trained on the data takes; at most 255.
         conformers: Conformers to try for molecules that come without 3D positions.
         hydrogens: Whether hydrogens are nodes of the graphs, not counts on the atoms that bear them.
+        coordinates: Whether the graphs have positions; without, no conformer is made, and stereo is in
+            categories of the atoms and bonds.
         progress: Told after every few rows.
     Returns:
         The counts of rows; a row may give several graphs.
@@ -45,9 +47,7 @@ def pack_file(
     """
     path = Path(output)
     _check(path, max_atoms, conformers)
-    schema = Schema(
-        node_channels=NODE_CHANNELS, edge_types=len(BONDS), max_nodes=max_atoms, hydrogens=hydrogens
-    )
+    schema = molecule_schema(max_atoms, coordinates, hydrogens)
     summary = Summary()
     graphs = _graphs(source, schema, conformers, summary, progress)
     first = next(graphs, None)

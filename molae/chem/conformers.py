@@ -10,7 +10,7 @@ from rdkit.rdBase import BlockLogs
 
 from molae.chem.automorphisms import isomorphisms
 from molae.chem.rmsd import rmsd_superposed
-from molae.chem.stereo import assign_stereo_from_positions
+from molae.chem.stereo import assign_stereo_from_positions, has_other_stereo
 from molae.errors import RowError
 
 TIMEOUT = 30
@@ -35,8 +35,6 @@ RELAXATION_STEPS = 1000
 SEED_STRIDE = 10_007
 # Conformers nearer than this to one another are one minimum, in Å.
 DISTINCT_RMSD = 0.125
-TETRAHEDRAL = {Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW}
-ATROPISOMERS = {Chem.BondStereo.STEREOATROPCW, Chem.BondStereo.STEREOATROPCCW}
 _EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
 
 
@@ -112,8 +110,7 @@ def _canonical_hand(mol: Chem.Mol) -> tuple[Chem.Mol, Int[np.ndarray, "n"], bool
     """
     canonical, order = _canonical(mol)
     tags = {atom.GetChiralTag() for atom in mol.GetAtoms()} - {Chem.ChiralType.CHI_UNSPECIFIED}
-    axes = {bond.GetStereo() for bond in mol.GetBonds()} & ATROPISOMERS
-    if not tags or tags - TETRAHEDRAL or axes:
+    if not tags or has_other_stereo(mol):
         return canonical, order, False
     image = Chem.Mol(mol)
     for atom in image.GetAtoms():

@@ -67,7 +67,7 @@ def canonical_order(
         ranks = _refine(ranks, neighbours, labels)
     slot = np.empty(len(nodes), dtype=np.int64)
     slot[_walk(ranks, neighbours, behind)] = np.arange(len(nodes))
-    return Order(slot, _rank_within(cells, slot), signed)
+    return Order(slot, rank_within(cells, slot), signed)
 
 
 def _rank(keys: list) -> Int[np.ndarray, " n"]:
@@ -173,7 +173,7 @@ def _walk(ranks: Int[np.ndarray, " n"], neighbours: list, behind: Bool[np.ndarra
     return walk
 
 
-def _rank_within(cells: Int[np.ndarray, " n"], slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Rank of each node by its slot within its cell."""
+def rank_within(cells: Int[np.ndarray, " n"], slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Rank of each node by its slot within its cell of nodes that are alike."""
     earlier = (cells[None, :] == cells[:, None]) & (slot[None, :] < slot[:, None])
     return earlier.sum(1)

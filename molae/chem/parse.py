@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 from rdkit.rdBase import BlockLogs, CaptureErrorLog
 
-from molae.chem.stereo import assign_stereo_from_positions, has_positions
+from molae.chem.stereo import assign_stereo_from_positions, has_other_stereo, has_positions
 from molae.errors import RowError
 
 # RDKit walks SMILES recursively: a chain of 100,000 atoms overflows the stack and ends the process.
@@ -64,7 +64,7 @@ def parse_smiles(text: str | None) -> Chem.Mol:
     return mol
 
 
-def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
+def prepare(mol: Chem.Mol, hydrogens: bool = False, coordinates: bool = True) -> Prepared:
     """Makes the molecule that a model sees: one fragment, no labels, hydrogens uniform, stereo assigned.
 
     Of several fragments the largest that holds carbon stays (by heavy atoms, then mass, then SMILES): salts
@@ -76,6 +76,8 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
     Args:
         mol: Molecule of any source.
         hydrogens: Whether all hydrogens are atoms.
+        coordinates: Whether the model sees positions. Otherwise those in 3D go once the stereo is read from
+            them, and stereo that is left open stays so.
     Returns:
         The molecule, and notes on all that was changed but the hydrogens.
     Raises:
@@ -90,7 +92,13 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False) -> Prepared:
         mol = _parent(mol, notes)
         _drop_labels(mol, notes)
         mol = _with_stereo(mol, notes)
+        if coordinates:
+            _note_open_stereo(mol, notes)
+        else:
+            _note_other_stereo(mol, notes)
         mol = _with_hydrogens(mol) if hydrogens else Chem.RemoveHs(mol)
+        if not coordinates:
+            mol.RemoveAllConformers()
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise RowError(f"{mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_ATOMS} are read", "too_large")
     return Prepared(mol, tuple(notes))
@@ -178,9 +186,20 @@ def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
         mol = mol.GetMol()
     # What was a centre by its isotopes only is one no longer.
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    return mol
+
+
+def _note_open_stereo(mol: Chem.Mol, notes: list[str]) -> None:
+    if has_positions(mol):
+        return
     if count := _count_open_stereo(mol):
         notes.append(f"stereo left open in {count} place{'s' * (count > 1)}: one isomer is taken")
-    return mol
+
+
+def _note_other_stereo(mol: Chem.Mol, notes: list[str]) -> None:
+    """Notes stereo of kinds for which a molecule without positions has no category."""
+    if has_other_stereo(mol):
+        notes.append("stereo left out: of an axis, or a centre that is not tetrahedral")
 
 
 def _with_hydrogens(mol: Chem.Mol) -> Chem.Mol:

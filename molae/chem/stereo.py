@@ -6,10 +6,19 @@ from rdkit import Chem
 
 from molae.errors import RowError
 
+_TETRAHEDRAL = {Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW}
+_AXES = {Chem.BondStereo.STEREOATROPCW, Chem.BondStereo.STEREOATROPCCW}
+
 
 def has_positions(mol: Chem.Mol) -> bool:
     """Whether the molecule carries a 3D conformer, and not merely a drawing."""
     return mol.GetNumConformers() > 0 and mol.GetConformer().Is3D()
+
+
+def has_other_stereo(mol: Chem.Mol) -> bool:
+    """Whether RDKit holds stereo of the molecule that is not of a tetrahedral centre or a double bond."""
+    tags = {atom.GetChiralTag() for atom in mol.GetAtoms()} - {Chem.ChiralType.CHI_UNSPECIFIED}
+    return bool(tags - _TETRAHEDRAL or {bond.GetStereo() for bond in mol.GetBonds()} & _AXES)
 
 
 def assign_stereo_from_positions(mol: Chem.Mol) -> Chem.Mol:

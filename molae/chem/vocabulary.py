@@ -15,6 +15,10 @@ MOST_RADICALS = 2
 #: Bond types by category; category 0 means that there is no bond.
 BONDS = (BondType.ZERO, BondType.SINGLE, BondType.DOUBLE, BondType.TRIPLE, BondType.AROMATIC)
 
+#: Bond categories behind those of `BONDS`, where a molecule has no positions: a double bond of which the
+#: neighbours of lowest slot, one at each end, lie on the same side, or on opposite sides.
+CIS, TRANS = len(BONDS), len(BONDS) + 1
+
 ATOMIC_NUMBERS = tuple(GetPeriodicTable().GetAtomicNumber(symbol) for symbol in ELEMENTS)
 
 #: Names and sizes of the node channels, as `molae.batch.schema.Schema` takes them.
@@ -24,3 +28,12 @@ NODE_CHANNELS = (
     ("hydrogens", MOST_HYDROGENS + 1),
     ("radicals", MOST_RADICALS + 1),
 )
+
+#: Categories of the configuration of an atom, where a molecule has no positions: none or not known; or, seen
+#: from its neighbour of lowest slot, the others follow anticlockwise, or clockwise, in the order of their
+#: slots. A hydrogen that is not a node, or a lone pair, comes last.
+PARITIES = ("", "@", "@@")
+
+#: Node channels and number of bond categories of molecules without positions, whose stereo is in categories.
+ISOMER_CHANNELS = (*NODE_CHANNELS, ("parity", len(PARITIES)))
+ISOMER_BONDS = len(BONDS) + 2

@@ -22,13 +22,23 @@ def pack(
     hydrogens: Annotated[
         bool, typer.Option("--hydrogens", help="Make hydrogens nodes of the graphs.")
     ] = False,
+    graphs: Annotated[
+        bool,
+        typer.Option(
+            "--graphs",
+            help="Pack graphs without 3D coordinates: no conformers, stereo as labels of atoms and bonds.",
+        ),
+    ] = False,
     smiles_column: SmilesColumn = None,
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Prepare molecules for training: conformers and canonical orders, in one .safetensors file."""
+    """Prepare molecules for training: conformers and canonical orders, in one .safetensors file.
+
+    A model trained on the file takes what is in it: molecules with 3D coordinates or, with --graphs, without.
+    """
     from molae.apps.pack import pack_file
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
@@ -36,5 +46,13 @@ def pack(
     terminal = Terminal(verbose, quiet)
     source = Source(input, smiles_column, None, num_workers, seed)
     with terminal.progress("packing") as progress:
-        summary = pack_file(source, output, max_atoms, conformers, hydrogens=hydrogens, progress=progress)
+        summary = pack_file(
+            source,
+            output,
+            max_atoms,
+            conformers,
+            hydrogens=hydrogens,
+            coordinates=not graphs,
+            progress=progress,
+        )
     terminal.conclude(summary, output)

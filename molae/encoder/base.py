@@ -36,7 +36,8 @@ class EncoderConfig(Config):
         head_width: Channels of the code head.
         head_depth: Residual blocks of the code head.
         odd_share: Share of the code's channels that are pseudo-scalars. With 0 the group is E(3) × S_n:
-            mirror images are the same.
+            mirror images are the same. Graphs without coordinates have no mirror images, and so no such
+            channels whatever the share.
     """
 
     width: int = 64
@@ -49,14 +50,15 @@ class EncoderConfig(Config):
 
 
 class Encoder(nn.Module):
-    """Base of the encoders for G = SE(3) × S_n.
+    """Base of the encoders for G = SE(3) × S_n, or G = S_n for graphs without coordinates.
 
     The code has an even part (`0e`), which a mirror image shares, and an odd part (`0o`), whose sign it
     flips. Whatever network η a subclass brings, with x̄ the mirror image of x, the parts
 
         even = (η(x) + η(x̄)) / 2,    odd = (η(x) - η(x̄)) / 2
 
-    are so exactly.
+    are so exactly. Without coordinates there is no mirror image: the code is η, all of it even, and neither
+    `vectors` nor `frame` of the configuration has a use.
 
     Args:
         config: Configuration.
@@ -81,7 +83,8 @@ class Encoder(nn.Module):
         self.trunk = EquivariantTrunk(
             schema, config.width, config.vectors, config.layers, ties=config.layers > 0
         )
-        self.odd_size = round(config.odd_share * code_size)
+        self.coordinates = schema.coordinates
+        self.odd_size = round(config.odd_share * code_size) if schema.coordinates else 0
         self.even_size = code_size - self.odd_size
         self.irreps = Irreps(f"{self.even_size}x0e + {self.odd_size}x0o")
 
@@ -110,10 +113,12 @@ class Encoder(nn.Module):
         """Encodes a batch.
 
         Args:
-            batch: Graphs with positions in Å.
+            batch: Graphs, with positions in Å where the schema has coordinates.
         Returns:
             Code, group element and the losses that teach it.
         """
+        if not self.coordinates:
+            return Encoding(*self._encode(batch))
         eta, action, losses = self._encode(_with_mirror_images(batch))
         even, odd = eta.split([self.even_size, self.odd_size], dim=1)
         (even, even_mirror), (odd, odd_mirror) = even.chunk(2), odd.chunk(2)
@@ -123,6 +128,8 @@ class Encoder(nn.Module):
 
     @full_precision
     def _find_pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> GroupAction:
+        if features.centre is None:
+            return GroupAction(permutation)
         vectors = features.vectors.to(features.centre.dtype)
         rotation, degeneracy = self.pose(features._replace(vectors=vectors), permutation, batch)
         return GroupAction(permutation, rotation, features.centre, {"degeneracy": degeneracy})

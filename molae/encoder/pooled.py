@@ -33,17 +33,24 @@ class PooledEncoder(Encoder):
 
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
-        self.rotation = PooledPose(config.width, 1 + self.trunk.new_vectors, config.frame)
+        self.rotation = None
+        if schema.coordinates:
+            self.rotation = PooledPose(config.width, 1 + self.trunk.new_vectors, config.frame)
         self.token = nn.Sequential(
-            nn.Linear(config.width + 3, config.head_width), ResidualBlock(config.head_width)
+            nn.Linear(config.width + 3 * schema.coordinates, config.head_width),
+            ResidualBlock(config.head_width),
         )
         self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, code_size)
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
+        if self.rotation is None:
+            raise ValueError("without coordinates there is no pose")
         return self.rotation(features, batch.sizes)
 
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
-        framed = positions_in_frame(features, action)
-        tokens = self.token(torch.cat([features.scalars, framed.to(features.scalars.dtype)], dim=-1))
+        seen = features.scalars
+        if self.coordinates:
+            seen = torch.cat([seen, positions_in_frame(features, action).to(seen.dtype)], dim=-1)
+        tokens = self.token(seen)
         pooled = (tokens * batch.mask.unsqueeze(-1)).sum(1) / batch.sizes.clamp(min=1).sqrt().unsqueeze(1)
         return self.head(pooled)

@@ -55,14 +55,14 @@ class SlotEncoder(Encoder):
 
     def __init__(self, config: SlotEncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
-        self.rotation = SlotPose(1 + self.trunk.new_vectors, config.frame)
+        self.rotation = SlotPose(1 + self.trunk.new_vectors, config.frame) if schema.coordinates else None
         self.length_scale = config.length_scale
         self.place = nn.Parameter(0.02 * torch.randn(schema.max_nodes, config.width))
         self.edge = nn.Parameter(0.1 * torch.randn(schema.max_nodes, schema.edge_types, config.width))
         self.reach = None
         if config.offsets:
             self.reach = OffsetEmbedding(schema.max_nodes, schema.edge_types, config.width)
-        self.position = nn.Linear(3, config.width, bias=False)
+        self.position = nn.Linear(3, config.width, bias=False) if schema.coordinates else None
         self.mix = nn.ModuleList(
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
@@ -76,6 +76,8 @@ class SlotEncoder(Encoder):
                 nn.init.zeros_(parameter)
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
+        if self.rotation is None:
+            raise ValueError("without coordinates there is no pose")
         return self.rotation(features, permutation, batch.sizes)
 
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
@@ -88,7 +90,9 @@ class SlotEncoder(Encoder):
         tokens = tokens + kinds.flatten(2) @ self.edge[:slots].flatten(0, 1)
         if self.reach is not None:
             tokens = tokens + self.reach(kinds)
-        tokens = tokens + self._place_in_space(action.canonical_nodes(positions_in_frame(features, action)))
+        if self.position is not None:
+            framed = action.canonical_nodes(positions_in_frame(features, action))
+            tokens = tokens + self._place_in_space(framed, self.position)
         for layer in self.mix:
             tokens = layer(tokens, batch.mask)
         tokens = tokens * batch.mask.unsqueeze(-1)
@@ -96,5 +100,5 @@ class SlotEncoder(Encoder):
         return code if self.write is None else code + self.write(tokens)
 
     @full_precision
-    def _place_in_space(self, pos: Float[Tensor, "b m 3"]) -> Float[Tensor, "b m d"]:
-        return self.position(pos.to(self.position.weight.dtype) / self.length_scale)
+    def _place_in_space(self, pos: Float[Tensor, "b m 3"], weigh: nn.Linear) -> Float[Tensor, "b m d"]:
+        return weigh(pos.to(weigh.weight.dtype) / self.length_scale)

@@ -21,16 +21,18 @@ class EquivariantLayer(nn.Module):
         width: Scalar channels of a node.
         vectors: Vector channels of a node.
         edge_types: Number of edge categories.
+        coordinates: Whether nodes have positions; without them there are no distances and no vectors.
     """
 
-    def __init__(self, width: int, vectors: int, edge_types: int) -> None:
+    def __init__(self, width: int, vectors: int, edge_types: int, coordinates: bool = True) -> None:
         super().__init__()
+        vectors = vectors if coordinates else 0
         self.irreps = Irreps(f"{width}x0e + {vectors}x1o")
         self.ends = nn.Linear(width, 2 * width)
         self.edge = nn.Embedding(edge_types, width)
-        self.distance = nn.Linear(RADIAL, width, bias=False)
+        self.distance = nn.Linear(RADIAL, width, bias=False) if coordinates else None
         self.message = nn.Linear(width, width)
-        self.weigh = nn.Linear(width, vectors)
+        self.weigh = nn.Linear(width, vectors) if coordinates else None
         self.update = nn.Sequential(nn.Linear(2 * width + vectors, width), nn.SiLU(), nn.Linear(width, width))
         self.norm = nn.LayerNorm(width)
 
@@ -38,20 +40,23 @@ class EquivariantLayer(nn.Module):
         self,
         scalars: Float[Tensor, "b m d"],
         vectors: Float[Tensor, "b m v 3"],
-        pos: Float[Tensor, "b m 3"],
+        pos: Float[Tensor, "b m 3"] | None,
         edges: Int[Tensor, "b m m"],
         mask: Bool[Tensor, "b m"],
     ) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b m v 3"]]:
         """Returns the updated scalars and vectors."""
-        away = pos.unsqueeze(2) - pos.unsqueeze(1)
-        distance = safe_norm(away)
         to, of = self.ends(self.norm(scalars)).chunk(2, dim=-1)
-        hidden = to.unsqueeze(2) + of.unsqueeze(1) + self.edge(edges) + self.distance(radial_basis(distance))
+        hidden = to.unsqueeze(2) + of.unsqueeze(1) + self.edge(edges)
+        if self.distance is not None and pos is not None:
+            away = pos.unsqueeze(2) - pos.unsqueeze(1)
+            distance = safe_norm(away)
+            hidden = hidden + self.distance(radial_basis(distance))
         pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).unsqueeze(-1)
         message = nn.functional.silu(self.message(nn.functional.silu(hidden))) * pairs
-        count = mask.sum(1).to(pos.dtype).view(-1, 1, 1).clamp(min=1)
-        weights = torch.tanh(self.weigh(message)) * pairs / (1.0 + distance)
-        vectors = vectors + torch.einsum("bijv,bijx->bivx", weights, away) / count.unsqueeze(-1)
+        count = mask.sum(1).to(vectors.dtype).view(-1, 1, 1).clamp(min=1)
+        if self.weigh is not None and pos is not None:
+            weights = torch.tanh(self.weigh(message)) * pairs / (1.0 + distance)
+            vectors = vectors + torch.einsum("bijv,bijx->bivx", weights, away) / count.unsqueeze(-1)
         received = message.sum(2) / count.sqrt()
         lengths = safe_norm(vectors).squeeze(-1)
         return scalars + self.update(torch.cat([scalars, received, lengths], dim=-1)), vectors

@@ -20,13 +20,14 @@ class NodeFeatures(NamedTuple):
 
     Attributes:
         scalars: `0e` channels.
-        vectors: `1o` channels, the first of them the position from the centroid; in Å.
-        centre: Centroid of each graph, in Å.
+        vectors: `1o` channels, the first of them the position from the centroid; in Å. None of them for
+            graphs without coordinates.
+        centre: Centroid of each graph, in Å, or None for graphs without coordinates.
     """
 
     scalars: Float[Tensor, "b m d"]
     vectors: Float[Tensor, "b m v 3"]
-    centre: Float[Tensor, "b 3"]
+    centre: Float[Tensor, "b 3"] | None
 
 
 class EquivariantTrunk(nn.Module):
@@ -45,24 +46,34 @@ class EquivariantTrunk(nn.Module):
         super().__init__()
         self.embed = CategoryEmbedding(schema.node_sizes, width)
         self.ties = nn.Embedding(schema.max_nodes, width) if ties else None
+        self.coordinates = schema.coordinates
         self.layers = nn.ModuleList(
-            EquivariantLayer(width, vectors, schema.edge_types) for _ in range(layers)
+            EquivariantLayer(width, vectors, schema.edge_types, schema.coordinates) for _ in range(layers)
         )
-        self.new_vectors = vectors if layers else 0
-        self.irreps = Irreps(f"{width}x0e + {1 + self.new_vectors}x1o")
+        self.new_vectors = vectors if layers and schema.coordinates else 0
+        self.irreps = Irreps(f"{width}x0e + {schema.coordinates + self.new_vectors}x1o")
 
     def forward(self, batch: DenseBatch) -> NodeFeatures:
         """Returns the features of the nodes; vectors are 0 at padding."""
+        pos, centre = self._centred(batch)
+        scalars = self.embed(batch.nodes)
+        if self.ties is not None:
+            scalars = scalars + self.ties(batch.tie)
+        like = scalars if pos is None else pos
+        vectors = like.new_zeros(*like.shape[:2], self.new_vectors, 3)
+        for layer in self.layers:
+            scalars, vectors = layer(scalars, vectors, pos, batch.edges, batch.mask)
+        if pos is not None:
+            vectors = torch.cat([pos.unsqueeze(2), vectors], dim=2)
+        return NodeFeatures(scalars, vectors, centre)
+
+    def _centred(self, batch: DenseBatch) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Positions from the centroid, 0 at padding, and the centroid; nothing where there are none."""
+        if not self.coordinates:
+            return None, None
         if batch.pos is None:
             raise ValueError("this encoder needs graphs with positions")
         inside = batch.mask.unsqueeze(-1)
         count = batch.mask.sum(1, keepdim=True).clamp(min=1)
         centre = (batch.pos * inside).sum(1) / count
-        pos = (batch.pos - centre.unsqueeze(1)) * inside
-        scalars = self.embed(batch.nodes)
-        if self.ties is not None:
-            scalars = scalars + self.ties(batch.tie)
-        vectors = pos.new_zeros(*pos.shape[:2], self.new_vectors, 3)
-        for layer in self.layers:
-            scalars, vectors = layer(scalars, vectors, pos, batch.edges, batch.mask)
-        return NodeFeatures(scalars, torch.cat([pos.unsqueeze(2), vectors], dim=2), centre)
+        return (batch.pos - centre.unsqueeze(1)) * inside, centre
