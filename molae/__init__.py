@@ -16,18 +16,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
+    from molae.apps.graphs import decode_graphs, pack_graphs
     from molae.apps.loading import load
     from molae.apps.reconstruct import interpolate, reconstruct
 
     __version__: str
 
-__all__ = ["MoleculeEmbedder", "__version__", "embed", "interpolate", "load", "reconstruct"]
+__all__ = [
+    "MoleculeEmbedder",
+    "__version__",
+    "decode_graphs",
+    "embed",
+    "interpolate",
+    "load",
+    "pack_graphs",
+    "reconstruct",
+]
 
 _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
+    "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",
+    "pack_graphs": "molae.apps.graphs",
     "reconstruct": "molae.apps.reconstruct",
 }
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 from torch import Tensor
-from torch_geometric.data import Data
 
 from molae.errors import RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from torch_geometric.data import Data
 
 
 def from_networkx(graph: nx.Graph) -> LabelledGraph:
@@ -47,6 +49,8 @@ def to_networkx(graph: LabelledGraph) -> nx.Graph:
     >>> to_networkx(path).nodes[1]
     {'colour': 'blue'}
     """
+    import networkx as nx
+
     found = nx.Graph()
     found.add_nodes_from((node, _row(graph.node_labels, node)) for node in range(graph.size))
     found.add_edges_from((int(i), int(j), _row(graph.edge_labels, e)) for e, (i, j) in enumerate(graph.pairs))

@@ -59,6 +59,11 @@ class Reader:
         self._read = 0
 
     @property
+    def holds_graphs(self) -> bool:
+        """Whether the rows are graphs that are no molecules."""
+        return isinstance(self._rows, (EdgeList, Graph6File, TUFolder))
+
+    @property
     def total(self) -> int | None:
         """Number of rows, for progress: exact for Parquet, else estimated from the share of bytes read.
 

@@ -9,17 +9,10 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from molae.errors import DataError, RowError
-from molae.graphs import (
-    LabelledGraph,
-    Vocabulary,
-    collect_vocabulary,
-    decode,
-    encode,
-    from_networkx,
-    from_pyg,
-    labelled_graph,
-    to_networkx,
-)
+from molae.graphs.arrays import decode, encode
+from molae.graphs.convert import from_networkx, from_pyg, to_networkx
+from molae.graphs.labelled import LabelledGraph, labelled_graph
+from molae.graphs.vocabulary import Vocabulary, collect_vocabulary
 
 
 def coloured_path() -> nx.Graph:
