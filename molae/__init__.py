@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
-    from molae.apps.graphs import decode_graphs, pack_graphs
+    from molae.apps.graphs import decode_graphs, generate_graphs, pack_graphs
     from molae.apps.loading import load
     from molae.apps.reconstruct import interpolate, reconstruct
 
@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "decode_graphs",
     "embed",
+    "generate_graphs",
     "interpolate",
     "load",
     "pack_graphs",
@@ -37,6 +38,7 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
+    "generate_graphs": "molae.apps.graphs",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",
     "pack_graphs": "molae.apps.graphs",

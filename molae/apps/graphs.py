@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
 
 from molae.apps.embed import BATCH_SIZE
 from molae.apps.labelled import as_labelled
 from molae.apps.loading import Model, open_model
 from molae.apps.pack import check_output, write_labelled
 from molae.apps.rows import Summary
-from molae.batch.schema import Schema
+from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, RowError
 from molae.graphs.arrays import decode
 from molae.graphs.convert import to_networkx
 from molae.graphs.labelled import LabelledGraph
+from molae.graphs.vocabulary import Vocabulary
 from molae.types import Decoded
 
 if TYPE_CHECKING:
     import networkx as nx
+
+COMPONENTS = 10
+"""Gaussians of a mixture that codes are drawn from."""
 
 
 def pack_graphs(
@@ -76,38 +82,99 @@ def decode_graphs(
         CheckpointError: If there is no such model, or it is damaged.
     """
     opened = open_model(model, device, kind="graphs")
+    labels = opened.schema.labels or Vocabulary()
     codes = np.asarray(codes, dtype=np.float32)
     if codes.ndim != 2 or codes.shape[1] != opened.config.code_size:
         raise ConfigError(f"codes: expected the shape (n, {opened.config.code_size}), got {codes.shape}")
     if not np.isfinite(codes).all():
         raise ConfigError("codes: some are not finite; leave out the graphs that could not be embedded")
-    weights = next(opened.parameters())
-    found: list[nx.Graph] = []
-    for start in range(0, len(codes), batch_size):
-        batch = torch.from_numpy(codes[start : start + batch_size]).to(weights)
-        with torch.inference_mode():
-            decoded = opened.decode(batch)
-        found += [to_networkx(graph) for graph in labelled_graphs(decoded, opened.schema)]
-    return found
+    decoded = decode_codes(opened, codes, batch_size)
+    return [to_networkx(decode(nodes, edges, labels)) for nodes, edges in decoded]
 
 
-def labelled_graphs(decoded: Decoded, schema: Schema) -> Iterator[LabelledGraph]:
-    """The graphs that a decoder gave, from the likeliest size and categories.
+def generate_graphs(
+    n: int,
+    codes: Float[np.ndarray, "g d"],
+    model: Model,
+    *,
+    components: int = COMPONENTS,
+    seed: int = 0,
+    device: str = "auto",
+) -> list[nx.Graph]:
+    """Decodes new codes, drawn from a Gaussian mixture that is fitted to given ones.
 
     Args:
-        decoded: What was decoded, on all slots of the model.
-        schema: What the graphs carry; it must have labels.
-    Yields:
-        The graphs, nodes in slot order.
+        n: Number of graphs.
+        codes: Codes of graphs of the kind that is wanted, as `molae.embed` gives them; not NaN.
+        model: Path of the model that made the codes, or the loaded model.
+        components: Gaussians of the mixture; no more than there are codes.
+        seed: Seed of the fit and of the draws.
+        device: `auto`, `cpu` or `cuda`.
+    Returns:
+        The graphs, as from `decode_graphs`.
     Raises:
-        ConfigError: If the model is one of molecules.
+        ConfigError: If the model is one of molecules, or the codes do not fit it.
+        CheckpointError: If there is no such model, or it is damaged.
     """
-    if schema.labels is None:
-        raise ConfigError("expected a model of graphs, got one of molecules")
+    return decode_graphs(sample_codes(codes, n, components, seed), model, device=device)
+
+
+def sample_codes(
+    codes: Float[np.ndarray, "g d"], n: int, components: int = COMPONENTS, seed: int = 0
+) -> Float[np.ndarray, "n d"]:
+    """Draws codes from a Gaussian mixture fitted to others in the space of their principal components.
+
+    Args:
+        codes: Codes to fit to, at least two.
+        n: Number of codes to draw.
+        components: Gaussians of the mixture; fewer where there are not as many codes.
+        seed: Seed of the fit and of the draws.
+    Returns:
+        The codes.
+    Raises:
+        ConfigError: If there are fewer than two codes, or some are not finite.
+    """
+    if len(codes) < 2 or not np.isfinite(codes).all():
+        raise ConfigError(f"codes: expected at least two, all finite, got {len(codes)}")
+    # Channels that never differ would leave the covariances without an inverse.
+    space = PCA(n_components=min(len(codes) - 1, codes.shape[1]), svd_solver="full").fit(codes)
+    inner = space.transform(codes)
+    spread = float(inner.var(axis=0).mean())
+    mixture = GaussianMixture(
+        min(components, len(codes)), covariance_type="full", reg_covar=1e-3 * spread + 1e-9, random_state=seed
+    )
+    drawn, _ = mixture.fit(inner).sample(n)
+    return space.inverse_transform(drawn).astype(np.float32)
+
+
+def decode_codes(
+    model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int = BATCH_SIZE
+) -> Iterator[tuple[Int[np.ndarray, "m k"], Int[np.ndarray, "m m"]]]:
+    """Decodes codes to categories of nodes and edges, those of each graph on its own.
+
+    Args:
+        model: Model in evaluation mode.
+        codes: Codes.
+        batch_size: Codes that the model takes at once.
+    Yields:
+        Categories of the nodes in each channel, and matrix of the categories of the edges.
+    """
+    weights = next(model.parameters())
+    for start in range(0, len(codes), batch_size):
+        with torch.inference_mode():
+            decoded = model.decode(torch.from_numpy(codes[start : start + batch_size]).to(weights))
+        yield from decoded_arrays(decoded)
+
+
+def decoded_arrays(decoded: Decoded) -> Iterator[tuple[Int[np.ndarray, "m k"], Int[np.ndarray, "m m"]]]:
+    """The likeliest categories of the graphs that a decoder gave, as `decode_codes` yields them."""
     nodes = torch.stack([logits.argmax(dim=-1) for logits in decoded.node_logits], dim=-1).cpu().numpy()
     edges = decoded.edge_logits.argmax(dim=-1).cpu().numpy()
     for i, n in enumerate(decoded.size_logits.argmax(dim=-1).tolist()):
-        yield decode(nodes[i, :n], edges[i, :n, :n], schema.labels)
+        # A node has no edge to itself, whatever the decoder says of a place that nothing teaches.
+        own = edges[i, :n, :n].copy()
+        np.fill_diagonal(own, 0)
+        yield nodes[i, :n], own
 
 
 def _labelled(graph: object) -> LabelledGraph | RowError:

@@ -8,14 +8,19 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from smallgraphs import known_graphs, small_graph_model
+from smallgraphs import known_graphs, small_graph_model, write_tu_folder
 from smallmodel import small_model
 from torch_geometric.utils import from_networkx as to_pyg
 
 import molae
+from molae.apps.evaluate_graphs import compare_graphs, evaluate_graphs
+from molae.apps.reading import try_sample
+from molae.apps.rows import Source
+from molae.apps.samples import Sample
 from molae.batch.packed import PackedDataset
 from molae.checkpoint import load_checkpoint, save_checkpoint
 from molae.errors import ConfigError, DataError, RowError
+from molae.graphs.convert import from_networkx
 
 
 def renumbered(graph: nx.Graph, random: np.random.Generator) -> nx.Graph:
@@ -108,3 +113,35 @@ def test_embedding_leaves_the_random_state_alone() -> None:
     before = torch.random.get_rng_state()
     molae.embed(known_graphs(), small_graph_model())
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_new_graphs_are_drawn_alike_from_the_same_seed() -> None:
+    codes = molae.embed(known_graphs(), small_graph_model())
+    first, again, other = (
+        molae.generate_graphs(20, codes, small_graph_model(), components=3, seed=seed) for seed in (0, 0, 1)
+    )
+    assert len(first) == 20
+    assert all(nx.utils.graphs_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(nx.utils.graphs_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert all(nx.number_of_selfloops(graph) == 0 for graph in first)
+    with pytest.raises(ConfigError, match="at least two"):
+        molae.generate_graphs(3, codes[:1], small_graph_model())
+
+
+def test_the_protocol(tmp_path: Path) -> None:
+    save_checkpoint(small_graph_model(), tmp_path / "model")
+    folder = write_tu_folder(tmp_path / "DS", known_graphs())
+    with pytest.raises(DataError, match="no graph that the model takes"):
+        evaluate_graphs(Source(folder), tmp_path / "model")
+
+
+def test_reconstructions_are_compared_in_input_order() -> None:
+    graphs = known_graphs()
+    samples = [try_sample(from_networkx(graph), small_graph_model().schema) for graph in graphs]
+    assert all(isinstance(each, Sample) for each in samples)
+    found = compare_graphs(small_graph_model(), samples, batch_size=3)
+    for graph, each in zip(graphs, found, strict=True):
+        assert each.exact
+        assert each.edge_there.sum() == graph.number_of_edges()
+        assert len(each.edge_there) == len(graph) * (len(graph) - 1) // 2
+        assert each.edge_nll < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import networkx as nx
@@ -52,6 +53,12 @@ def test_pack_train_embed(folder: Path) -> None:
     assert codes.column_names == ["graph", "label", "status", "error", "embedding"]
     assert codes["label"].to_pylist() == [str(len(graph)) for graph in known_graphs()]
     assert codes["status"].to_pylist() == ["ok"] * 8
+    code, out, err = invoke("evaluate", "graphs", folder, "--model", "run/best", "--train", folder)
+    assert code == 0, err
+    assert "exact_rate" in out
+    report = json.loads(Path("graphs.json").read_text())
+    assert {"edge_nll", "edge_auc", "empty"} <= set(report["figures"])
+    assert (report["figures"]["count"], report["code_size"], report["unread"]) == (8, 8, {})
 
 
 def test_training_on_a_folder_itself(folder: Path) -> None:
