@@ -3,10 +3,10 @@
     python tests/benchmarks/graph_classes.py graphs/MUTAG.npz --max-nodes 28 --steps 3000
 
 An autoencoder is trained on the graphs of a set, without their classes; machines are then fitted to the codes
-in ten stratified folds, with the penalty chosen within the training part of each. The Weisfeiler-Lehman kernel
-(Shervashidze et al. 2011) sees the same folds. Graphs that are too large for the model have no code: they are
-put into the commonest class, and counted. Input: NPZ files with `num_nodes`, `num_edges`, `edges`,
-`graph_labels` and, where the set has them, `node_labels`, graph after graph.
+in ten stratified folds, with the penalty chosen within the training part of each. The kernel of Weisfeiler
+and Lehman (Shervashidze et al. 2011) sees the same folds. Graphs that are too large for the model have no
+code: they are put into the commonest class, and counted. Input: NPZ files with `num_nodes`, `num_edges`,
+`edges`, `graph_labels` and, where the set has them, `node_labels`, graph after graph.
 """
 
 from __future__ import annotations
