@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +16,13 @@ from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
 from molae.chem.featurise import featurise, featurise_isomer
-from molae.chem.parse import parse_smiles, prepare
+from molae.chem.parse import Prepared, parse_smiles, prepare, prepare_smiles
 from molae.chem.stereo import has_positions
 from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
 from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph
 from molae.io import Row
+from molae.types import Graph
 
 logger = logging.getLogger("molae.apps")
 
@@ -43,15 +44,14 @@ class Molecule(Sample):
     Attributes:
         graph: The graph, its nodes the atoms of `mol`, in their order.
         notes: What was changed or left open on the way.
-        binary: The prepared molecule, with its conformer where it has one, in RDKit's binary form.
+        mol: The prepared molecule, with its conformer where it has one, positions in Å.
     """
 
-    binary: bytes
+    mol: Chem.Mol
 
-    @property
-    def mol(self) -> Chem.Mol:
-        """The prepared molecule, with its conformer where it has one, positions in Å."""
-        return _from_binary(self.binary)
+    def __reduce__(self) -> tuple[Callable[..., Molecule], tuple[Graph, bytes, tuple[str, ...]]]:
+        # By itself, RDKit would send positions in single precision to another process.
+        return _from_parts, (self.graph, self.mol.ToBinary(_BINARY), self.notes)
 
 
 def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = False) -> Schema:
@@ -140,20 +140,18 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     Raises:
         RowError: Why the model cannot take it.
     """
-    prepared = prepare(_parse(source), schema.hydrogens, schema.coordinates)
+    prepared = _prepare(source, schema)
     mol = prepared.mol
     if not schema.coordinates:
         graph = featurise_isomer(mol, schema.max_nodes)
-        return [Molecule(graph, prepared.notes, mol.ToBinary(_BINARY))]
+        return [Molecule(graph, prepared.notes, mol)]
     if has_positions(mol):
         mols = [mol]
     else:
         # What the model refuses in any geometry is refused before the costly part.
         featurise(mol, schema.max_nodes)
         mols = embed_conformers(mol, n, seed, hydrogens=schema.hydrogens)
-    return [
-        Molecule(featurise(each, schema.max_nodes), prepared.notes, each.ToBinary(_BINARY)) for each in mols
-    ]
+    return [Molecule(featurise(each, schema.max_nodes), prepared.notes, each) for each in mols]
 
 
 def try_read(source: Source, schema: Schema, n: int = 1, seed: int = 0) -> list[Molecule] | RowError:
@@ -189,6 +187,12 @@ def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule
     return [each if isinstance(each, RowError) else each[0] for each in read]
 
 
+def _prepare(source: Source, schema: Schema) -> Prepared:
+    if isinstance(source, str) and not schema.coordinates and not schema.hydrogens:
+        return prepare_smiles(source)
+    return prepare(_parse(source), schema.hydrogens, schema.coordinates)
+
+
 def _parse(source: Source) -> Chem.Mol:
     if isinstance(source, RowError):
         raise source
@@ -200,6 +204,10 @@ def _parse(source: Source) -> Chem.Mol:
     if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
         raise RowError("positions that are not finite numbers", "positions")
     return mol
+
+
+def _from_parts(graph: Graph, binary: bytes, notes: tuple[str, ...]) -> Molecule:
+    return Molecule(graph, notes, _from_binary(binary))
 
 
 def _from_binary(binary: bytes) -> Chem.Mol:

@@ -12,8 +12,16 @@ from rdkit.Chem import rdqueries
 
 from molae.chem.order import canonical_order
 from molae.chem.parity import parities, sides
-from molae.chem.vocabulary import ATOMIC_NUMBERS, BONDS, CHARGES, ELEMENTS, MOST_HYDROGENS, MOST_RADICALS
-from molae.chem.written import write
+from molae.chem.vocabulary import (
+    ATOMIC_NUMBERS,
+    BONDS,
+    CHARGES,
+    ELEMENTS,
+    ISOMER_CHANNELS,
+    MOST_HYDROGENS,
+    MOST_RADICALS,
+)
+from molae.chem.written import Written, write
 from molae.errors import RowError
 from molae.graphs.refine import rank_within
 from molae.types import Graph
@@ -70,8 +78,8 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     order = np.array(written.order)
     slot = np.empty(n, dtype=np.int64)
     slot[order] = np.arange(n)
-    nodes = np.zeros((n, 5), dtype=np.int64)
-    nodes[order, :3] = [_as_written(*each, mol) for each in zip(written.atoms, written.order, strict=True)]
+    nodes = np.zeros((n, len(ISOMER_CHANNELS)), dtype=np.int64)
+    nodes[order, :3] = _as_written(mol, written)
     for atom in mol.GetAtomsMatchingQuery(_RADICAL):
         nodes[atom.GetIdx(), :4] = _atom(atom)
     edges = _edge_matrix(mol)
@@ -81,7 +89,7 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     if written.has_sides:
         for (i, j), side in sides(mol, slot.tolist(), edges).items():
             edges[i, j] = edges[j, i] = side
-    cells = np.array(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False))
+    cells = np.array(list(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False)))
     return Graph(nodes, edges, None, slot, slot, rank_within(cells, slot))
 
 
@@ -121,9 +129,12 @@ def _require_bond(bond: Chem.Bond) -> None:
         raise RowError(f"bond type {bond.GetBondType().name.lower()} is not known to the model", "bond")
 
 
-def _as_written(text: str, number: int, mol: Chem.Mol) -> tuple[int, int, int]:
-    """Categories of one atom but for its unpaired electrons, which are not written."""
-    return _read(text) or _atom(mol.GetAtomWithIdx(number))[:3]
+def _as_written(mol: Chem.Mol, written: Written) -> list[tuple[int, int, int]]:
+    """Categories of the atoms as they are written, but for unpaired electrons, which are not written."""
+    return [
+        _read(text) or _atom(mol.GetAtomWithIdx(atom))[:3]
+        for text, atom in zip(written.atoms, written.order, strict=True)
+    ]
 
 
 @lru_cache(maxsize=4096)

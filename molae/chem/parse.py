@@ -21,6 +21,9 @@ MAX_ATOMS = 1_000
 # RDKit's error log is one for the whole process.
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
+# SMILES of one fragment, of elements that are named and bonds of definite order, without labels and without
+# stereo of rare kinds. Of a ring bond across a dot, or deuterium, it is only feared.
+_PLAIN = re.compile(r"(?!.*(?:\[[\d#DT]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
 _POSITION = re.compile(r"mistakes around position (\d+)")
 
 
@@ -99,9 +102,34 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False, coordinates: bool = True) ->
         mol = _with_hydrogens(mol) if hydrogens else Chem.RemoveHs(mol)
         if not coordinates:
             mol.RemoveAllConformers()
+    _require_atoms(mol)
+    return Prepared(mol, tuple(notes))
+
+
+def prepare_smiles(text: str | None) -> Prepared:
+    """Makes of a SMILES the molecule that a model without coordinates sees.
+
+    The same as `prepare(parse_smiles(text), coordinates=False)`, but several times faster for a plain SMILES,
+    in which there is nothing to change: RDKit sanitises what it reads, assigns its stereo, and makes its
+    hydrogens uniform.
+
+    Args:
+        text: The SMILES, or None where the row has none.
+    Returns:
+        The molecule, and notes.
+    Raises:
+        RowError: As the two.
+    """
+    mol = parse_smiles(text)
+    if not _PLAIN.fullmatch((text or "").strip().partition(" ")[0]):
+        return prepare(mol, coordinates=False)
+    _require_atoms(mol)
+    return Prepared(mol)
+
+
+def _require_atoms(mol: Chem.Mol) -> None:
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise RowError(f"{mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_ATOMS} are read", "too_large")
-    return Prepared(mol, tuple(notes))
 
 
 def _refusal(smiles: str, messages: str) -> RowError:

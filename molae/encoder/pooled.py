@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
+from molae.errors import ConfigError
 from molae.groups.action import GroupAction
 from molae.nn.mlp import ResidualBlock, residual_mlp
 from molae.nn.pose import PooledPose
@@ -27,12 +28,20 @@ class PooledEncoder(Encoder):
         schema: What the graphs carry.
         aligner: Predicts the permutation, or leaves it to the decoder's output.
         code_size: Channels of the code.
+
+    Raises:
+        ConfigError: If the nodes have neither positions nor layers, and so know nothing of their edges.
     """
 
     reads_slots = False
 
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__(config, schema, aligner, code_size)
+        if not (schema.coordinates or config.layers):
+            raise ConfigError(
+                "PooledEncoder sees the edges of graphs without coordinates by its layers alone: "
+                "set its `layers` to 1 or more, or take the encoder 'slots'"
+            )
         self.rotation = None
         if schema.coordinates:
             self.rotation = PooledPose(config.width, 1 + self.trunk.new_vectors, config.frame)

@@ -38,12 +38,15 @@ from molae.testing.encoders import (
     frame_determined,
 )
 from molae.testing.fixtures import (
+    ISOMER_SCHEMA,
     SCHEMA,
     all_graphs,
     asymmetric_graphs,
     chiral_pairs,
     degenerate_graphs,
     dense,
+    isomer_pairs,
+    isomers,
     symmetric_graphs,
     with_generic_weights,
 )
@@ -51,6 +54,7 @@ from molae.testing.motions import Motion, mirror_image
 from molae.testing.report import ContractViolation, Report
 
 __all__ = [
+    "ISOMER_SCHEMA",
     "SCHEMA",
     "ContractViolation",
     "Motion",
@@ -87,6 +91,8 @@ __all__ = [
     "dense",
     "encoder_checks",
     "frame_determined",
+    "isomer_pairs",
+    "isomers",
     "mirror_image",
     "symmetric_graphs",
     "with_generic_weights",

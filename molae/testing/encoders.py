@@ -4,6 +4,9 @@ An encoder is any `torch.nn.Module` that takes a `DenseBatch` and returns an `En
 weights (`with_generic_weights`), for weights that are zero hide faults. A model is one that has `encode`,
 `decode` and `reconstruct` as `molae.autoencoder.Autoencoder` has.
 
+Encoders of graphs without positions, which say so by `coordinates = False`, are held to renumberings and to
+telling isomers apart; what follows is of those with positions.
+
 Where a graph is symmetric, some encoders cannot find a frame, and say so by the figure `degeneracy` of the
 action. Of these, invariance is not asked on that graph; see `frame_determined`. On graphs without symmetry
 every encoder must find one, see `assert_frame_determined`.
@@ -27,6 +30,8 @@ from molae.testing.fixtures import (
     chiral_pairs,
     degenerate_graphs,
     dense,
+    isomer_pairs,
+    isomers,
 )
 from molae.testing.motions import Motion, mirror_image
 from molae.testing.report import (
@@ -53,9 +58,10 @@ def check_encoder(
     """Runs all assertions of this module on an encoder.
 
     Args:
-        encoder: Takes the categories of `molae.testing.SCHEMA`, unless other graphs are given.
+        encoder: Takes the categories of `molae.testing.SCHEMA`, or of `ISOMER_SCHEMA` if it has no
+            coordinates, unless other graphs are given.
         graphs: Graphs by name; those of `molae.testing.fixtures` unless given.
-        pairs: Mirror images that must be told apart; likewise.
+        pairs: Mirror images, or other isomers, that must be told apart; likewise.
         dtype: Precision, float64 or float32.
     Returns:
         What passed and what failed, by the names of the assertions; its `require()` raises.
@@ -81,23 +87,52 @@ def encoder_checks(
     dtype: torch.dtype = torch.float64,
 ) -> dict[str, Callable[[], None]]:
     """The checks that `check_encoder` runs, by name, to be run one by one."""
+    if not getattr(encoder, "coordinates", True):
+        return _checks_without_positions(
+            encoder,
+            isomers() if graphs is None else dict(graphs),
+            isomer_pairs() if pairs is None else dict(pairs),
+            dtype,
+        )
     everything = all_graphs() if graphs is None else dict(graphs)
     plain = {name: graph for name, graph in everything.items() if graph is asymmetric_graphs().get(name)}
     hands = chiral_pairs() if pairs is None else dict(pairs)
     return {
-        "assert_deterministic": partial(assert_deterministic, encoder, everything, dtype),
-        "assert_valid_permutation": partial(assert_valid_permutation, encoder, everything, dtype),
+        **_common_checks(encoder, everything, dtype),
         "assert_valid_rotation": partial(assert_valid_rotation, encoder, everything, dtype),
         "assert_frame_determined": partial(assert_frame_determined, encoder, plain),
-        "assert_invariant": partial(assert_invariant, encoder, everything, dtype),
-        "assert_reconstruction_equivariant": partial(
-            assert_reconstruction_equivariant, WithStandInDecoder(encoder), everything, dtype
-        ),
         "assert_mirror_parity": partial(assert_mirror_parity, encoder, everything, dtype),
         "assert_chiral_pairs_differ": partial(assert_chiral_pairs_differ, encoder, hands),
-        "assert_padding_invariant": partial(assert_padding_invariant, encoder, everything, dtype),
-        "assert_batch_independent": partial(assert_batch_independent, encoder, everything, dtype),
         "assert_finite_gradients": partial(assert_finite_gradients, encoder, dtype=dtype),
+    }
+
+
+def _common_checks(
+    encoder: nn.Module, graphs: Mapping[str, Graph], dtype: torch.dtype
+) -> dict[str, Callable[[], None]]:
+    """What is asked of every encoder, with positions or without."""
+    return {
+        "assert_deterministic": partial(assert_deterministic, encoder, graphs, dtype),
+        "assert_valid_permutation": partial(assert_valid_permutation, encoder, graphs, dtype),
+        "assert_invariant": partial(assert_invariant, encoder, graphs, dtype),
+        "assert_reconstruction_equivariant": partial(
+            assert_reconstruction_equivariant, WithStandInDecoder(encoder), graphs, dtype
+        ),
+        "assert_padding_invariant": partial(assert_padding_invariant, encoder, graphs, dtype),
+        "assert_batch_independent": partial(assert_batch_independent, encoder, graphs, dtype),
+    }
+
+
+def _checks_without_positions(
+    encoder: nn.Module,
+    graphs: Mapping[str, Graph],
+    pairs: Mapping[str, tuple[Graph, Graph]],
+    dtype: torch.dtype,
+) -> dict[str, Callable[[], None]]:
+    return {
+        **_common_checks(encoder, graphs, dtype),
+        "assert_isomers_differ": partial(assert_chiral_pairs_differ, encoder, pairs),
+        "assert_finite_gradients": partial(assert_finite_gradients, encoder, graphs, dtype),
     }
 
 
@@ -213,12 +248,15 @@ def assert_reconstruction_equivariant(
     moved, batch = _reconstruct(model, _moved(by_name, motions, dtype), dtype)
     determined = frame_determined(rest[0].action, rest_batch)
     compare = partial(require_close, names=by_name, applies=determined)
-    pos, moved_pos = (_decoded_positions(each[1], batch) for each in (rest, moved))
-    compare(moved_pos, pos, what="the decoded positions change with the pose or numbering of the input,")
-
     # h g(x): slot of each node of h·x, and rigid motion.
     order, turn, shift = _as_tensors(motions, batch, dtype)
     slot = rest[2].permutation.gather(1, order)
+    if batch.pos is None:
+        compare(moved[1].size_logits, rest[1].size_logits, what="what is decoded changes with the numbering,")
+        _require_same_graph(moved[2], GroupAction(slot), batch, by_name, determined)
+        return
+    pos, moved_pos = (_decoded_positions(each[1], batch) for each in (rest, moved))
+    compare(moved_pos, pos, what="the decoded positions change with the pose or numbering of the input,")
     rotation, translation = _rigid(rest[2])
     expected = GroupAction(
         slot, turn @ rotation, (turn @ translation.unsqueeze(2)).squeeze(2) + shift, rest[2].diagnostics
@@ -267,7 +305,7 @@ def assert_chiral_pairs_differ(
     pairs: Mapping[str, tuple[Graph, Graph]],
     least: float = 1e-6,
 ) -> None:
-    """The codes of two mirror images differ, by `least` of the largest channel or more, in float64.
+    """The codes of two mirror images, or other pairs, differ by `least` of the largest channel, in float64.
 
     Where the encoder finds no frame for a symmetric pair, it is excused.
     """
@@ -280,7 +318,7 @@ def assert_chiral_pairs_differ(
     different = (apart >= least) | ~frame_determined(left.action, batch)
     alike = [name for name, ok in zip(pairs, different.tolist(), strict=True) if not ok]
     if alike:
-        raise ContractViolation(f"both mirror images have the same code: {', '.join(alike)}")
+        raise ContractViolation(f"both of a pair have the same code: {', '.join(alike)}")
 
 
 def assert_finite_gradients(
@@ -290,7 +328,7 @@ def assert_finite_gradients(
 
     Args:
         encoder: The encoder.
-        graphs: Those with coincident, collinear and planar points unless given.
+        graphs: Those with coincident, collinear and planar points unless given; all with positions, or none.
         dtype: Precision.
     Raises:
         ContractViolation: If a number is infinite or not a number.
@@ -301,15 +339,17 @@ def assert_finite_gradients(
         mode = "training" if training else "evaluation"
         for name, graph in by_name.items():
             batch = dense([graph], dtype)
-            pos = _positions(batch).requires_grad_()
+            if batch.pos is not None:
+                batch.pos.requires_grad_()
             encoding = module(batch)
-            values = [encoding.invariant, encoding.action.positions(_stand_in_positions(batch, dtype))]
-            values += list(encoding.losses.values())
+            values = [encoding.invariant, *encoding.losses.values()]
+            if batch.pos is not None:
+                values.append(encoding.action.positions(_stand_in_positions(batch, dtype)))
             total = torch.stack([value.square().sum() for value in values]).sum()
             total.backward()
-            gradients = {"the positions": pos.grad} | {
-                key: weight.grad for key, weight in module.named_parameters()
-            }
+            gradients = {key: weight.grad for key, weight in module.named_parameters()}
+            if batch.pos is not None:
+                gradients["the positions"] = batch.pos.grad
             for key, value in {"the result": total, **gradients}.items():
                 if value is not None and not bool(value.isfinite().all()):
                     what = key if value is total else f"the gradient of {key}"
@@ -363,14 +403,20 @@ class WithStandInDecoder(nn.Module):
         self.slots = slots
 
     def reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Decoded, GroupAction]:
-        """Encodes, and decodes positions alone (see `molae.autoencoder.Autoencoder.reconstruct`)."""
+        """Encodes, and decodes positions alone (see `molae.autoencoder.Autoencoder.reconstruct`).
+
+        Of graphs without positions, numbers are decoded that stand for the size.
+        """
         encoding = self.encoder(batch)
         code = encoding.invariant
         random = torch.Generator().manual_seed(0)
         weight = torch.randn(code.shape[1], self.slots * 3, generator=random, dtype=torch.float64)
         pos = (code @ weight.to(code.dtype) / code.shape[1] ** 0.5).view(len(code), self.slots, 3)
         nothing = code.new_zeros(len(code), self.slots, self.slots, 1)
-        decoded, action = Decoded(code.new_zeros(len(code), 1), (), nothing, pos), encoding.action
+        action = encoding.action
+        if batch.pos is None:
+            return encoding, Decoded(pos.flatten(1), (), nothing, None), action
+        decoded = Decoded(code.new_zeros(len(code), 1), (), nothing, pos)
         if (aligner := getattr(self.encoder, "aligner", None)) is not None:
             action = aligner.match(action, partial(_distances, decoded, action, batch), batch)
         return encoding, decoded, action

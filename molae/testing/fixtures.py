@@ -15,14 +15,19 @@ from molae.batch.collate import collate
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformer
-from molae.chem.featurise import featurise
-from molae.chem.vocabulary import BONDS, NODE_CHANNELS
+from molae.chem.featurise import featurise, featurise_isomer
+from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
 from molae.testing import shapes
 from molae.testing.motions import mirror_image
 from molae.types import Graph
 
 #: What the graphs of this module carry.
 SCHEMA = Schema(node_channels=NODE_CHANNELS, edge_types=len(BONDS), max_nodes=32, hydrogens=True)
+
+#: What the graphs without positions carry: the stereo of molecules, in categories.
+ISOMER_SCHEMA = Schema(
+    node_channels=ISOMER_CHANNELS, edge_types=ISOMER_BONDS, max_nodes=32, coordinates=False
+)
 
 DRUGS = {
     "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
@@ -40,6 +45,23 @@ CHIRAL = {
     "alanine": "C[C@H](N)C(=O)O",
     "tartaric acid": "OC(=O)[C@H](O)[C@@H](O)C(=O)O",
 }
+#: Molecules in which a numbering has many symmetric choices, and isomers that differ in stereo alone.
+ISOMERS = {
+    **{"methane": "C", "benzene": "c1ccccc1", "cubane": "C12C3C4C1C5C2C3C45", "neopentane": "CC(C)(C)C"},
+    **{"R-alanine": "C[C@H](N)C(=O)O", "S-alanine": "C[C@@H](N)C(=O)O"},
+    **{"E-butene": "C/C=C/C", "Z-butene": "C/C=C\\C"},
+    **{"E-imine": "[H]/N=C(/C)CC", "Z-imine": "[H]/N=C(\\C)CC"},
+    "meso tartaric acid": "OC(=O)[C@H](O)[C@H](O)C(=O)O",
+    "tartaric acid": "OC(=O)[C@H](O)[C@@H](O)C(=O)O",
+    "cis-dimethylcyclohexane": "C[C@H]1CC[C@H](C)CC1",
+    "trans-dimethylcyclohexane": "C[C@H]1CC[C@@H](C)CC1",
+    **TWINS,
+}
+_ISOMER_PAIRS = (
+    *(("R-alanine", "S-alanine"), ("E-butene", "Z-butene"), ("E-imine", "Z-imine")),
+    *(("meso tartaric acid", "tartaric acid"), ("decalin", "bicyclopentyl")),
+    ("cis-dimethylcyclohexane", "trans-dimethylcyclohexane"),
+)
 _CORES = ("c1cc({})ccc1{}", "C1CC({})N(C1){}", "c1nc({})sc1{}", "C1CC({})CC1{}", "CC({})C(=O)N{}")
 _GROUPS = ("C", "F", "OC", "C#N", "C(F)(F)F", "N(C)C", "C(=O)O", "S(=O)(=O)C", "CCO", "C9CC9")
 
@@ -98,6 +120,18 @@ def chiral_pairs() -> dict[str, tuple[Graph, Graph]]:
     hands["difluoroallene"] = symmetric_graphs()["difluoroallene"]
     hands["tetris"] = symmetric_graphs()["tetris chiral_shape_1"]
     return {name: (graph, mirror_image(graph)) for name, graph in hands.items()}
+
+
+@lru_cache
+def isomers() -> dict[str, Graph]:
+    """Molecules without positions, for encoders of such."""
+    return {name: featurise_isomer(Chem.MolFromSmiles(s)) for name, s in {**DRUGS, **ISOMERS}.items()}
+
+
+@lru_cache
+def isomer_pairs() -> dict[str, tuple[Graph, Graph]]:
+    """Pairs of molecules without positions that differ in stereo, or that message passing takes for one."""
+    return {f"{a} and {b}": (isomers()[a], isomers()[b]) for a, b in _ISOMER_PAIRS}
 
 
 @lru_cache

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
+from rdkit import Chem
 from scipy.spatial.transform import Rotation
 
-from molae.chem.featurise import ordered
+from molae.chem.featurise import featurise_isomer, ordered
+from molae.chem.rebuild import rebuild
+from molae.chem.vocabulary import ISOMER_CHANNELS
 from molae.types import Graph
 
 
@@ -51,7 +54,7 @@ class Motion:
         }
 
     def apply(self, graph: Graph, single: bool = False) -> Graph:
-        """Moves a graph.
+        """Moves a graph; one without positions is renumbered only.
 
         The canonical order of the result is found from scratch, never carried over: it is part of what is
         tested.
@@ -63,9 +66,18 @@ class Motion:
             h · graph.
         """
         pos = graph.pos
+        if pos is None and graph.nodes.shape[1] == len(ISOMER_CHANNELS):
+            return _renumbered_isomer(graph, self.order)
         if pos is not None:
             pos = rounded(pos[self.order] @ self.rotation.T + self.translation, single)
         return ordered(graph.nodes[self.order], graph.edges[np.ix_(self.order, self.order)], pos)
+
+
+def _renumbered_isomer(graph: Graph, order: Int[np.ndarray, " n"]) -> Graph:
+    """Renumbers a molecule whose stereo is in categories that the order of the slots gives a meaning."""
+    at = np.argsort(graph.slot)
+    mol = rebuild(graph.nodes[at], graph.edges[np.ix_(at, at)], None)
+    return featurise_isomer(Chem.RenumberAtoms(mol, graph.slot[order].tolist()))
 
 
 def mirror_image(graph: Graph, single: bool = False) -> Graph:

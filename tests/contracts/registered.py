@@ -11,10 +11,11 @@ from torch import nn
 
 from molae.align import ALIGNERS
 from molae.autoencoder import Autoencoder, AutoencoderConfig
+from molae.batch.schema import Schema
 from molae.decoder import DECODERS
 from molae.encoder import ENCODERS
 from molae.registry import Registry
-from molae.testing import SCHEMA, all_graphs, with_generic_weights
+from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, with_generic_weights
 from molae.types import Graph
 
 WIDTH, CODE = 16, 128
@@ -54,28 +55,37 @@ def described(config: dict) -> str:
     )
 
 
-def aligner(name: str) -> nn.Module:
-    return with_generic_weights(seeded(lambda: ALIGNERS.build({"name": name}, SCHEMA, WIDTH)))
+def aligner(name: str, schema: Schema = SCHEMA) -> nn.Module:
+    return with_generic_weights(seeded(lambda: ALIGNERS.build({"name": name}, schema, WIDTH)))
 
 
-def encoder(config: dict, aligner_name: str = "canonical") -> nn.Module:
-    return with_generic_weights(seeded(lambda: ENCODERS.build(config, SCHEMA, aligner(aligner_name), CODE)))
-
-
-def decoder(config: dict) -> nn.Module:
+def encoder(config: dict, aligner_name: str = "canonical", schema: Schema = SCHEMA) -> nn.Module:
     return with_generic_weights(
-        seeded(lambda: DECODERS.build(config, SCHEMA, Irreps(f"{CODE - CODE // 4}x0e + {CODE // 4}x0o")))
+        seeded(lambda: ENCODERS.build(config, schema, aligner(aligner_name, schema), CODE))
     )
 
 
-def autoencoder(encoder: dict, aligner: str = "canonical", decoder: str = "slots") -> nn.Module:
+def decoder(config: dict, schema: Schema = SCHEMA) -> nn.Module:
+    odd = CODE // 4 if schema.coordinates else 0
+    return with_generic_weights(
+        seeded(lambda: DECODERS.build(config, schema, Irreps(f"{CODE - odd}x0e + {odd}x0o")))
+    )
+
+
+def autoencoder(
+    encoder: dict, aligner: str = "canonical", decoder: str = "slots", schema: Schema = SCHEMA
+) -> nn.Module:
     sections = {
         "encoder": encoder,
         "aligner": {"name": aligner},
         "decoder": {**SMALL_DECODER, "name": decoder},
     }
     config = AutoencoderConfig(code_size=CODE, **sections)
-    return with_generic_weights(seeded(lambda: Autoencoder(config, SCHEMA)))
+    return with_generic_weights(seeded(lambda: Autoencoder(config, schema)))
+
+
+#: With positions, and without.
+SCHEMAS = {"positions": SCHEMA, "isomers": ISOMER_SCHEMA}
 
 
 SMALL_DECODER = {key: SMALL[key] for key in ("width", "head_width", "pair_width")}

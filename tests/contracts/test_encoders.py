@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from registered import aligner, autoencoder, described, encoder, settings, small_graphs
+from registered import CODE, aligner, autoencoder, described, encoder, settings, small_graphs
 
 from molae.align import ALIGNERS
 from molae.encoder import ENCODERS
 from molae.errors import ConfigError
 from molae.testing import (
+    ISOMER_SCHEMA,
     all_graphs,
     assert_decoder_sees_code_only,
     assert_frame_determined,
     assert_reconstruction_equivariant,
     check_encoder,
+    isomers,
 )
 
 CONFIGS = [config for name in ENCODERS for config in settings(ENCODERS, name)]
@@ -30,6 +32,28 @@ def test_encoder_keeps_its_contract_on_all_graphs(name):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 def test_encoder_keeps_its_contract_in_every_variant_and_precision(config, dtype):
     check_encoder(encoder(config), small_graphs(), dtype=dtype).require()
+
+
+@every_config
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+def test_encoder_keeps_its_contract_without_positions(config, dtype):
+    if config["name"] == "pooled" and not config.get("layers"):
+        with pytest.raises(ConfigError, match="layers"):
+            encoder(config, schema=ISOMER_SCHEMA)
+        return
+    flat = encoder(config, schema=ISOMER_SCHEMA)
+    assert (flat.odd_size, str(flat.irreps)) == (0, f"{CODE}x0e+0x0o")
+    check_encoder(flat, dtype=dtype).require()
+
+
+@pytest.mark.parametrize("aligner_name", [n for n in ALIGNERS if aligner(n).predicts])
+def test_encoder_without_positions_keeps_its_contract_with_every_aligner(aligner_name):
+    # Two rounds of messages along the bonds leave two nodes of caffeine alike, which then have one score.
+    config = {**next(settings(ENCODERS, "slots")), "layers": 4}
+    check_encoder(encoder(config, aligner_name, ISOMER_SCHEMA)).require()
+    model = autoencoder(config, aligner_name, schema=ISOMER_SCHEMA)
+    assert_reconstruction_equivariant(model, isomers())
+    assert_decoder_sees_code_only(model, isomers()["R-alanine"], isomers()["benzene"])
 
 
 @pytest.mark.parametrize("name", list(ENCODERS))

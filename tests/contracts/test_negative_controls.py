@@ -11,8 +11,9 @@ from torch import nn
 
 import molae.testing as contract
 from molae.align import Aligner
+from molae.chem.vocabulary import CIS
 from molae.groups import GroupAction
-from molae.testing import ContractViolation, check_encoder, chiral_pairs, encoder_checks
+from molae.testing import ISOMER_SCHEMA, ContractViolation, check_encoder, chiral_pairs, encoder_checks
 from molae.types import Encoding
 
 SLOTS = {"name": "slots", "width": WIDTH, "head_width": 32}
@@ -177,6 +178,50 @@ FAULTS = {
 
 def test_what_the_broken_encoders_are_made_from_is_sound():
     check_encoder(Broken(), small_graphs()).require()
+
+
+class Flat(nn.Module):
+    """A sound encoder of graphs without positions, for subclasses to break."""
+
+    coordinates = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sound = encoder({**SLOTS, "layers": 1}, schema=ISOMER_SCHEMA)
+
+    def forward(self, batch):
+        return self.sound(batch)
+
+
+class BlindToStereo(Flat):
+    """Sees neither parities nor sides of double bonds."""
+
+    def forward(self, batch):
+        nodes = batch.nodes.clone()
+        nodes[..., -1] = 0
+        return self.sound(replace(batch, nodes=nodes, edges=batch.edges.where(batch.edges < CIS, 2)))
+
+
+class FlatNumbering(Flat):
+    """Takes the numbering of the input for the canonical order."""
+
+    def forward(self, batch):
+        return self.sound(replace(batch, slot=torch.arange(batch.mask.shape[1]).expand_as(batch.slot)))
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (BlindToStereo, "assert_isomers_differ"),
+        (FlatNumbering, "assert_invariant"),
+        (FlatNumbering, "assert_reconstruction_equivariant"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.__name__,
+)
+def test_the_suite_finds_a_broken_encoder_of_graphs_without_positions(broken, fault):
+    encoder_checks(Flat())[fault]()
+    with pytest.raises(ContractViolation):
+        encoder_checks(broken())[fault]()
 
 
 @pytest.mark.parametrize("broken", FAULTS, ids=lambda broken: broken.__name__)
