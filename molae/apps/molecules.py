@@ -92,12 +92,12 @@ def as_source(molecule: object) -> Source:
 
 
 def as_sources(molecules: Iterable[object]) -> list[Source]:
-    """Takes a collection of molecules.
+    """Takes a collection of molecules or graphs.
 
     Raises:
-        DataError: If it is a single molecule.
+        DataError: If it is a single one.
     """
-    if isinstance(molecules, (str, bytes, Chem.Mol)):
+    if isinstance(molecules, (str, bytes, Chem.Mol)) or as_labelled(molecules) is not None:
         raise DataError(f"expected a list of molecules, got one {type(molecules).__name__}: put it in a list")
     return [as_source(molecule) for molecule in molecules]
 

@@ -67,6 +67,17 @@ def test_graphs_that_the_model_cannot_take_are_nan() -> None:
         molae.embed(bad, small_graph_model(), on_error="fail")
 
 
+def test_a_single_graph_is_no_list() -> None:
+    with pytest.raises(DataError, match="put it in a list"):
+        molae.embed(nx.path_graph(3), small_graph_model())
+
+
+def test_several_processes_read_alike() -> None:
+    graphs = known_graphs()
+    vectors = molae.embed(graphs, small_graph_model(), num_workers=1)
+    np.testing.assert_array_equal(vectors, molae.embed(graphs, small_graph_model()))
+
+
 def test_models_of_molecules_take_no_graphs_and_the_other_way_round() -> None:
     vectors = molae.embed([nx.path_graph(3), "CO"], small_model())
     assert np.isnan(vectors).all(axis=1).tolist() == [True, False]
