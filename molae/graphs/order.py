@@ -69,8 +69,8 @@ def _canonical_labels(cells: Int[np.ndarray, " n"], edges: Int[np.ndarray, "n n"
     copies = np.arange(n * (layers - 1))
     pairs.append(np.stack([copies, copies + n], axis=1))
     graph = Coloured(n=n * layers, edges=np.concatenate(pairs).tolist())
-    graph.vs["name"] = range(n * layers)
+    graph.vs["node"] = range(n * layers)
     colours = [int(cell) + n * layer for layer in range(layers) for cell in cells]
-    # By the names, since versions of igraph differ in which way round they write a permutation.
+    # By an attribute, since versions of igraph differ in which way round they write a permutation.
     canonical = graph.permute_vertices(graph.canonical_permutation(color=colours))
-    return np.argsort(canonical.vs["name"])[:n]
+    return np.argsort(canonical.vs["node"])[:n]
