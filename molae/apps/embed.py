@@ -45,7 +45,8 @@ def embed(
 
     Args:
         molecules: SMILES, or RDKit molecules; those with a 3D conformer keep it, the others get one by
-            ETKDGv3. For a model of graphs, graphs of networkx or PyTorch Geometric.
+            ETKDGv3. A model without coordinates takes the stereo of a conformer, and makes none. A model of
+            graphs that are no molecules takes graphs of networkx or PyTorch Geometric.
         model: Name of a shipped model, path of a model directory, or a loaded model.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.

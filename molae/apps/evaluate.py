@@ -44,7 +44,7 @@ def evaluate_reconstruction(
     molecule, is not exact, and is counted by kind.
 
     Args:
-        source: The input; conformers are made for molecules without 3D positions.
+        source: The input; conformers are made for molecules without 3D positions, if the model needs them.
         model: Name of a shipped model, or path of a model directory.
         split: Which rows: `all`, or those of QM9 whose `gdb_index` leaves a remainder of 0 (`qm9-test`) or 1
             (`qm9-validation`) on division by 20.

@@ -55,6 +55,8 @@ def pack_file(
     check_output(path, max_nodes)
     if conformers < 1:
         raise ConfigError(f"conformers: expected at least 1, got {conformers}")
+    if conformers > 1 and not coordinates:
+        raise ConfigError(f"conformers: graphs without coordinates have none, got {conformers}")
     with source.open() as reader:
         if reader.holds_graphs:
             rows = [row for chunk in reader for row in chunk.rows]

@@ -35,13 +35,13 @@ class Reconstructed:
     """A molecule decoded from the code of another.
 
     Attributes:
-        smiles: Canonical isomeric SMILES of the decoded molecule, stereo read from its coordinates; None
-            where there is none.
-        mol: The decoded molecule with its coordinates in Å, moved onto the original by the model's own
-            action.
+        smiles: Canonical isomeric SMILES of the decoded molecule, stereo read from its coordinates where the
+            model has them; None where there is none.
+        mol: The decoded molecule in the order and, with its coordinates in Å, in the pose of the original, by
+            the model's own action.
         exact: Whether it is the original molecule, stereo included.
         rmsd: Heavy-atom RMSD to the conformer that was encoded, without any refit, in Å; NaN unless the
-            graphs are equal.
+            graphs are equal and have coordinates.
         error: Why there is no decoded molecule, or None.
         comparison: The whole comparison with the original.
     """
@@ -67,7 +67,7 @@ def reconstruct(
 
     Args:
         molecules: SMILES, or RDKit molecules; those with a 3D conformer keep it, the others get one by
-            ETKDGv3.
+            ETKDGv3. A model without coordinates takes the stereo of a conformer, and makes none.
         model: Name of a shipped model, path of a model directory, or a loaded model.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.

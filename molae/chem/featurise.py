@@ -34,7 +34,7 @@ _BY_ORDER = np.full(7, -1)
 _BY_ORDER[[0, 2, 4, 6, 3]] = range(len(BONDS))
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _WRITTEN = re.compile(
-    r"\[(?P<element>se|as|te|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
+    r"\[(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
 )
 
 

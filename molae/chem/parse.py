@@ -22,8 +22,8 @@ MAX_ATOMS = 1_000
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
 # SMILES of one fragment, of elements that are named and bonds of definite order, without labels and without
-# stereo of rare kinds. Of a ring bond across a dot, or deuterium, it is only feared.
-_PLAIN = re.compile(r"(?!.*(?:\[[\d#DT]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
+# stereo of rare kinds.
+_PLAIN = re.compile(r"(?!.*(?:\[[\d#]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
 _POSITION = re.compile(r"mistakes around position (\d+)")
 
 
@@ -51,13 +51,12 @@ def parse_smiles(text: str | None) -> Chem.Mol:
         RowError: `empty`; `unparsable`, if it is not the SMILES language; `invalid`, if it is but RDKit
             refuses the molecule (valence, aromaticity); `too_large`, beyond 10,000 characters.
     """
-    smiles, _, rest = (text or "").strip().partition(" ")
+    smiles, extension = _split(text)
     if not smiles:
         raise RowError("no molecule in this row", "empty")
     if len(smiles) > MAX_CHARACTERS:
         raise RowError(f"SMILES of {len(smiles)} characters, at most {MAX_CHARACTERS} are read", "too_large")
-    if rest.startswith("|"):
-        smiles = f"{smiles} {rest}"
+    smiles += extension
     if not (smiles.isascii() and smiles.isprintable()):
         raise RowError(f"not a valid SMILES: contains characters of no SMILES: {smiles[:40]!a}", "unparsable")
     with _LOG_LOCK, BlockLogs(), CaptureErrorLog() as log:
@@ -121,10 +120,17 @@ def prepare_smiles(text: str | None) -> Prepared:
         RowError: As the two.
     """
     mol = parse_smiles(text)
-    if not _PLAIN.fullmatch((text or "").strip().partition(" ")[0]):
+    smiles, extension = _split(text)
+    if extension or not _PLAIN.fullmatch(smiles):
         return prepare(mol, coordinates=False)
     _require_atoms(mol)
     return Prepared(mol)
+
+
+def _split(text: str | None) -> tuple[str, str]:
+    """A SMILES, and its CXSMILES extension if it has one."""
+    smiles, _, rest = (text or "").strip().partition(" ")
+    return smiles, f" {rest}" if rest.startswith("|") else ""
 
 
 def _require_atoms(mol: Chem.Mol) -> None:

@@ -39,7 +39,8 @@ def embed(
     """Turn molecules, or graphs, into vectors.
 
     Writes the input's columns with status, error and embedding (float32) to .parquet or .csv, or the vectors
-    to .npy or .npz. Molecules without 3D coordinates get a conformer.
+    to .npy or .npz. Molecules without 3D coordinates get a conformer, unless
+    the model does without.
     """
     from molae.apps.files import embed_file
     from molae.apps.rows import Source

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import torch
 
-from molae.apps.molecules import read_molecule
+from molae.apps.molecules import molecule_schema, read_molecule
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.collate import collate
 from molae.batch.schema import Schema
 from molae.checkpoint import save_checkpoint
-from molae.chem.vocabulary import BONDS, NODE_CHANNELS
 
 #: What it knows by heart; two mirror images among them.
 KNOWN = ("CO", "CCN", "c1ccccc1", "C[C@H](F)Cl", "C[C@@H](F)Cl", "O=C=O", "CC(=O)O", "C#N")
-SCHEMA = Schema(node_channels=NODE_CHANNELS, edge_types=len(BONDS), max_nodes=24)
+SCHEMA = molecule_schema(24)
+#: The same without positions.
+ISOMER_SCHEMA = molecule_schema(24, coordinates=False)
 CONFIG = AutoencoderConfig(
     code_size=16,
     encoder={"name": "slots", "width": 16, "vectors": 4, "head_width": 64, "head_depth": 1},
@@ -26,12 +27,12 @@ CONFIG = AutoencoderConfig(
 
 
 @cache
-def small_model() -> Autoencoder:
+def small_model(schema: Schema = SCHEMA) -> Autoencoder:
     """Trains the model, once in a process."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Autoencoder(CONFIG, SCHEMA).train()
-        batch = collate([read_molecule(smiles, SCHEMA).graph for smiles in KNOWN])
+        model = Autoencoder(CONFIG, schema).train()
+        batch = collate([read_molecule(smiles, schema).graph for smiles in KNOWN])
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
         for _ in range(200):
             optimizer.zero_grad()
@@ -40,7 +41,7 @@ def small_model() -> Autoencoder:
     return model.eval()
 
 
-def save_small_model(path: Path) -> Path:
+def save_small_model(path: Path, schema: Schema = SCHEMA) -> Path:
     """Saves the trained model."""
-    save_checkpoint(small_model(), path, card={"data": "eight molecules", "measured": {"exact": 1.0}})
+    save_checkpoint(small_model(schema), path, card={"data": "eight molecules", "measured": {"exact": 1.0}})
     return path

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from rdkit import Chem
@@ -36,6 +38,14 @@ def test_given_coordinates_are_kept_to_the_last_digit() -> None:
     np.testing.assert_array_equal(molecule.graph.pos, mol.GetConformer().GetPositions())
     np.testing.assert_array_equal(molecule.mol.GetConformer().GetPositions(), molecule.graph.pos)
     assert Chem.MolToSmiles(molecule.mol) == "C[C@H](N)O"
+
+
+def test_nothing_is_lost_on_the_way_to_another_process() -> None:
+    molecule = read_molecule(as_source(with_conformer("C[C@H](N)O")), SCHEMA)
+    again = pickle.loads(pickle.dumps(molecule))
+    np.testing.assert_array_equal(again.mol.GetConformer().GetPositions(), molecule.graph.pos)
+    np.testing.assert_array_equal(again.graph.pos, molecule.graph.pos)
+    assert Chem.MolToSmiles(again.mol) == "C[C@H](N)O"
 
 
 def test_nodes_are_the_atoms_of_the_molecule() -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from molae.apps.molecules import molecule_schema
 from molae.apps.pack import pack_file
 from molae.apps.rows import Source
 from molae.batch.packed import PackedDataset
@@ -32,6 +34,17 @@ def test_a_row_may_have_several_conformers_and_hydrogens(source: Source, tmp_pat
     assert packed.sizes[0] == 9
 
 
+def test_graphs_may_go_without_positions(source: Source, tmp_path: Path) -> None:
+    (tmp_path / "x.smi").write_text("C[C@H](F)Cl\nC[C@@H](F)Cl\n")
+    pack_file(source, tmp_path / "x.safetensors", max_nodes=10, coordinates=False)
+    packed = PackedDataset.load(tmp_path / "x.safetensors")
+    assert packed.schema == molecule_schema(10, coordinates=False)
+    batch = packed.batch(np.arange(2))
+    assert batch.pos is None
+    # The two hands differ in the parity of the centre alone.
+    assert (batch.nodes[0] != batch.nodes[1]).sum() == 1
+
+
 def test_nothing_is_written_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "x.smi").write_text("bad\n")
     assert pack_file(Source(tmp_path / "x.smi"), tmp_path / "x.safetensors").ok == 0
@@ -47,3 +60,5 @@ def test_wrong_options_are_refused(source: Source, tmp_path: Path) -> None:
         pack_file(source, tmp_path / "x.safetensors", max_nodes=300)
     with pytest.raises(ConfigError, match="at least 1"):
         pack_file(source, tmp_path / "x.safetensors", conformers=0)
+    with pytest.raises(ConfigError, match="without coordinates"):
+        pack_file(source, tmp_path / "x.safetensors", conformers=2, coordinates=False)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdDistGeom
 
-from molae.chem.parse import MAX_ATOMS, MAX_CHARACTERS, Prepared, parse_smiles, prepare
+from molae.chem.parse import MAX_ATOMS, MAX_CHARACTERS, Prepared, parse_smiles, prepare, prepare_smiles
 from molae.errors import RowError
 
 
@@ -183,3 +183,34 @@ def test_no_atoms() -> None:
     with pytest.raises(RowError) as caught:
         prepare(Chem.Mol())
     assert caught.value.kind == "no_atoms"
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        *(
+            "CCO",
+            "C[C@H](N)C(=O)O",
+            "C/C=C\\C",
+            "[H]/N=C/C",
+            "[H]N=CC",
+            "C%10CCCC%10",
+            "[O-][N+](=O)C a name",
+        ),
+        *("CC(=O)[O-].[Na+]", "[2H]C", "C[C@@]([2H])(O)[H]", "[CH3:2]O", "C1.C1", "[#6]C"),
+        *("CC[C@H](C)O |o1:2|", "F[P@TB1](Cl)(Br)(N)O", "[H][H]", "CC(O)F"),
+    ],
+)
+def test_a_smiles_is_prepared_the_short_way_as_the_long_way(smiles: str) -> None:
+    short, long = prepare_smiles(smiles), prepare(parse_smiles(smiles), coordinates=False)
+    assert short.notes == long.notes
+    assert Chem.MolToSmiles(short.mol, canonical=False) == Chem.MolToSmiles(long.mol, canonical=False)
+
+
+@pytest.mark.parametrize("smiles", [None, "", "C1CC", "*C", "C~C", "C" * (MAX_ATOMS + 1)])
+def test_what_is_refused_is_refused_the_short_way_too(smiles: str | None) -> None:
+    with pytest.raises(RowError) as long:
+        prepare(parse_smiles(smiles), coordinates=False)
+    with pytest.raises(RowError) as short:
+        prepare_smiles(smiles)
+    assert (short.value.kind, short.value.reason) == (long.value.kind, long.value.reason)

@@ -1,4 +1,4 @@
-"""A small trained model, once for all tests."""
+"""Small trained models, once for all tests."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from smallmodel import save_small_model
 
     return save_small_model(tmp_path_factory.mktemp("models") / "small")
+
+
+@pytest.fixture(scope="session")
+def isomer_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from smallmodel import ISOMER_SCHEMA, save_small_model
+
+    return save_small_model(tmp_path_factory.mktemp("models") / "isomers", ISOMER_SCHEMA)

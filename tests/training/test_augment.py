@@ -8,7 +8,7 @@ import torch
 from molae.batch.dense import DenseBatch
 from molae.errors import ConfigError
 from molae.registry import validate
-from molae.testing.fixtures import SCHEMA, all_graphs, dense
+from molae.testing.fixtures import ISOMER_SCHEMA, SCHEMA, all_graphs, dense, isomers
 from molae.training.augment import AugmentConfig, augment
 
 
@@ -73,3 +73,15 @@ def test_the_same_seed_makes_the_same_choices(batch: DenseBatch) -> None:
 def test_shares_outside_of_0_to_1_are_refused() -> None:
     with pytest.raises(ConfigError, match="mutate"):
         validate(AugmentConfig, {"mutate": 1.5}, "augment")
+
+
+def test_graphs_without_positions_are_changed_alike() -> None:
+    graphs = dense(list(isomers().values()))
+    batch = replace(graphs.renumber(graphs.slot.argsort(dim=1)), slot=graphs.slot.sort(dim=1).values)
+    config = AugmentConfig(mutate=1.0, node_rate=0.5, edge_rate=0.5, crop=0.5)
+    changed = augment(batch, ISOMER_SCHEMA, config, torch.Generator().manual_seed(0))
+    assert changed.pos is None
+    assert (changed.nodes < torch.tensor(ISOMER_SCHEMA.node_sizes)).all()
+    assert changed.nodes[..., -1].max() == ISOMER_SCHEMA.node_sizes[-1] - 1
+    assert changed.edges.max() == ISOMER_SCHEMA.edge_types - 1
+    assert (changed.sizes < batch.sizes).any()

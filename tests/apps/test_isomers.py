@@ -1,0 +1,94 @@
+"""A model without coordinates: from SMILES to codes and back, no conformer made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+from smallmodel import ISOMER_SCHEMA, KNOWN
+
+import molae
+from molae.apps import molecules
+from molae.apps.evaluate import evaluate_reconstruction
+from molae.apps.molecules import as_source, read_conformers, read_molecule
+from molae.apps.rows import Source
+
+
+@pytest.fixture(autouse=True)
+def no_conformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(molecules, "embed_conformers", lambda *arguments: pytest.fail("made a conformer"))
+
+
+def posed(smiles: str) -> Chem.Mol:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=5)
+    Chem.RemoveStereochemistry(mol)
+    return mol
+
+
+def test_molecules_come_back(isomer_model_path: Path) -> None:
+    results = molae.reconstruct([*KNOWN, "bad"], isomer_model_path)
+    assert [result.smiles for result in results[:-1]] == [Chem.CanonSmiles(smiles) for smiles in KNOWN]
+    assert all(result.exact and np.isnan(result.rmsd) for result in results[:-1])
+    assert all(result.mol.GetNumConformers() == 0 for result in results[:-1])
+    assert results[-1].error.kind == "unparsable"
+
+
+def test_decoded_atoms_are_in_the_order_of_the_original(isomer_model_path: Path) -> None:
+    for smiles in ("Cl[C@@H](F)C", "OC(=O)C", "NCC"):
+        (result,) = molae.reconstruct([smiles], isomer_model_path)
+        assert Chem.MolToSmiles(result.mol) == Chem.CanonSmiles(smiles)
+        symbols = [atom.GetSymbol() for atom in result.mol.GetAtoms()]
+        assert symbols == [atom.GetSymbol() for atom in Chem.MolFromSmiles(smiles).GetAtoms()]
+
+
+def test_the_spelling_does_not_matter_and_the_hand_does(isomer_model_path: Path) -> None:
+    drug = Chem.MolFromSmiles("CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O")
+    spellings = Chem.MolToRandomSmilesVect(drug, 4, randomSeed=1)
+    first, *others, mirrored = molae.embed([*spellings, "CC(C)Cc1ccc(cc1)[C@@H](C)C(=O)O"], isomer_model_path)
+    np.testing.assert_allclose(others, first[None].repeat(3, axis=0), atol=1e-6)
+    assert np.abs(mirrored - first).max() > 1e-3
+
+
+@pytest.mark.parametrize("smiles", ["C[C@H](F)Cl", "C[C@@H](F)Cl", "C/C=C\\O", "[H]/N=C/C"])
+def test_positions_tell_the_stereo_and_no_more(smiles: str, isomer_model_path: Path) -> None:
+    from_text, from_positions = molae.embed([smiles, posed(smiles)], isomer_model_path)
+    np.testing.assert_allclose(from_positions, from_text, atol=1e-6)
+    assert read_molecule(as_source(posed(smiles)), ISOMER_SCHEMA).mol.GetNumConformers() == 0
+
+
+def test_there_is_one_molecule_however_many_conformers_are_asked_for() -> None:
+    assert len(read_conformers("CCCCO", ISOMER_SCHEMA, 5)) == 1
+
+
+def test_hydrogens_may_be_nodes() -> None:
+    schema = ISOMER_SCHEMA.model_copy(update={"hydrogens": True})
+    assert len(read_molecule("C[C@H](F)Cl", schema).graph) == 8
+
+
+def test_stereo_that_has_no_category_is_noted() -> None:
+    assert read_molecule("F[P@TB1](Cl)(Br)(N)O", ISOMER_SCHEMA).notes == (
+        "stereo left out: of an axis, or a centre that is not tetrahedral",
+    )
+    assert read_molecule("CC(N)C(=O)O", ISOMER_SCHEMA).notes == ()
+
+
+def test_processes_give_the_same(isomer_model_path: Path) -> None:
+    alone = molae.embed(KNOWN, isomer_model_path)
+    np.testing.assert_array_equal(molae.embed(KNOWN, isomer_model_path, num_workers=1), alone)
+
+
+def test_a_line_leads_from_one_molecule_to_the_other(isomer_model_path: Path) -> None:
+    mols = molae.interpolate("CO", "C[C@H](F)Cl", steps=3, model=isomer_model_path)
+    assert [Chem.MolToSmiles(mols[i]) for i in (0, -1)] == ["CO", "C[C@H](F)Cl"]
+
+
+def test_figures_of_positions_are_absent(isomer_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.smi").write_text("\n".join([*KNOWN, "bad"]) + "\n")
+    figures = evaluate_reconstruction(Source(tmp_path / "x.smi"), isomer_model_path)["figures"]
+    assert (figures["count"], figures["failed"], figures["stereo_count"]) == (9, 1, 2)
+    assert figures["exact_rate"] == pytest.approx(8 / 9)
+    assert (figures["rmsd_count"], figures["rmsd_action_mean"]) == (0, None)
