@@ -136,6 +136,8 @@ def sample_codes(
     """
     if len(codes) < 2 or not np.isfinite(codes).all():
         raise ConfigError(f"codes: expected at least two, all finite, got {len(codes)}")
+    # In single precision covariances would not come out positive.
+    codes = np.asarray(codes, dtype=np.float64)
     # Channels that never differ would leave the covariances without an inverse.
     space = PCA(n_components=min(len(codes) - 1, codes.shape[1]), svd_solver="full").fit(codes)
     inner = space.transform(codes)
