@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
+    from molae.apps.graphs import decode_graphs, generate_graphs, pack_graphs
     from molae.apps.loading import load
     from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
     from molae.apps.reconstruct import interpolate, reconstruct
@@ -27,9 +28,12 @@ __all__ = [
     "PropertyClassifier",
     "PropertyRegressor",
     "__version__",
+    "decode_graphs",
     "embed",
+    "generate_graphs",
     "interpolate",
     "load",
+    "pack_graphs",
     "reconstruct",
 ]
 
@@ -37,9 +41,12 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
+    "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
+    "generate_graphs": "molae.apps.graphs",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",
+    "pack_graphs": "molae.apps.graphs",
     "reconstruct": "molae.apps.reconstruct",
 }
 

@@ -105,9 +105,12 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def evaluate(self, batch: DenseBatch) -> dict[str, Tensor]:
-        """Compares reconstructions with their inputs, graph by graph (see `reconstruction_figures`)."""
+        """Compares reconstructions with their inputs, graph by graph: `loss`, the sum of the terms of
+        `reconstruction_terms`, and the figures of `reconstruction_figures`."""
         _, aligned, _ = self._reconstruct(batch)
-        return reconstruction_figures(aligned, batch.sizes)
+        terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
+        loss = torch.stack(list(terms.values())).sum(0)
+        return {**reconstruction_figures(aligned, batch.sizes), "loss": loss}
 
     @torch.no_grad()
     def reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Decoded, GroupAction]:

@@ -1,10 +1,10 @@
-"""Molecules to invariant vectors."""
+"""Molecules, or other graphs, to invariant vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -12,18 +12,26 @@ from jaxtyping import Float
 from rdkit import Chem
 
 from molae.apps.loading import Model, open_model
-from molae.apps.molecules import Molecule, as_sources, first_conformers, in_chunks, molecule_workers
+from molae.apps.molecules import as_sources, in_chunks
+from molae.apps.reading import sample_workers
+from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.batch.collate import collate
 from molae.batch.dense import DenseBatch
 from molae.errors import ConfigError, RowError
 from molae.types import Graph
 
+if TYPE_CHECKING:
+    import networkx as nx
+    from torch_geometric.data import Data
+
 BATCH_SIZE = 128
+
+S = TypeVar("S", bound=Sample)
 
 
 def embed(
-    molecules: Iterable[str | Chem.Mol | None],
+    molecules: Iterable[str | Chem.Mol | nx.Graph | Data | None],
     model: Model = "molecule",
     *,
     batch_size: int = BATCH_SIZE,
@@ -32,11 +40,13 @@ def embed(
     seed: int = 0,
     on_error: Literal["keep", "drop", "fail"] = "keep",
 ) -> Float[np.ndarray, "n d"]:
-    """Turns molecules into vectors that do not depend on how they are rotated, moved, numbered or written.
+    """Turns molecules, or graphs, into vectors that do not depend on how they are rotated, moved, numbered or
+    written.
 
     Args:
         molecules: SMILES, or RDKit molecules; those with a 3D conformer keep it, the others get one by
-            ETKDGv3. A model without coordinates takes the stereo of a conformer, and makes none.
+            ETKDGv3. A model without coordinates takes the stereo of a conformer, and makes none. A model of
+            graphs that are no molecules takes graphs of networkx or PyTorch Geometric.
         model: Name of a shipped model, path of a model directory, or a loaded model.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
@@ -54,11 +64,11 @@ def embed(
     if on_error not in ("keep", "drop", "fail"):
         raise ConfigError(f"on_error: expected keep, drop or fail, got {on_error!r}")
     sources = as_sources(molecules)
-    opened = open_model(model, device)
+    opened = open_model(model, device, kind="any")
     vectors = np.full((len(sources), opened.config.code_size), np.nan, dtype=np.float32)
-    with molecule_workers(opened.schema, seed, num_workers) as workers:
+    with sample_workers(opened.schema, seed, num_workers) as workers:
         for start, read in workers.map_chunks(in_chunks(sources)):
-            found, errors = embed_read(opened, first_conformers(read), batch_size)
+            found, errors = embed_read(opened, read, batch_size)
             vectors[start : start + len(read)] = found
             if on_error == "fail":
                 _require_none(errors, start)
@@ -73,7 +83,7 @@ def _require_none(errors: Sequence[RowError | None], start: int) -> None:
 
 
 def embed_read(
-    model: Autoencoder, read: Sequence[Molecule | RowError], batch_size: int = BATCH_SIZE
+    model: Autoencoder, read: Sequence[Sample | RowError], batch_size: int = BATCH_SIZE
 ) -> tuple[Float[np.ndarray, "n d"], list[RowError | None]]:
     """Encodes molecules that were read.
 
@@ -97,9 +107,7 @@ def embed_read(
     return vectors, errors
 
 
-def batches(
-    read: Sequence[Molecule | RowError], batch_size: int
-) -> Iterator[tuple[list[int], list[Molecule]]]:
+def batches(read: Sequence[S | RowError], batch_size: int) -> Iterator[tuple[list[int], list[S]]]:
     """Sorts the molecules that were read into batches of similar size.
 
     Args:
@@ -112,14 +120,14 @@ def batches(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size: expected at least 1, got {batch_size}")
-    molecules = {place: each for place, each in enumerate(read) if isinstance(each, Molecule)}
+    molecules = {place: each for place, each in enumerate(read) if not isinstance(each, RowError)}
     by_size = sorted(molecules, key=lambda place: len(molecules[place].graph))
     for start in range(0, len(by_size), batch_size):
         places = by_size[start : start + batch_size]
         yield places, [molecules[place] for place in places]
 
 
-def to_batch(model: Autoencoder, molecules: Sequence[Molecule]) -> DenseBatch:
+def to_batch(model: Autoencoder, molecules: Sequence[Sample]) -> DenseBatch:
     """Batches molecules, each around the origin, on the device and in the precision of the model."""
     weights = next(model.parameters())
     return collate([_centred(each.graph) for each in molecules], weights.dtype).to(weights.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
+from molae.apps.samples import Sample
 from molae.checkpoint import fingerprint, read_description, resolve
 from molae.errors import RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, matrix_column
@@ -50,9 +51,9 @@ def embed_file(
         MolaeError: If the model, the input or the output cannot be used; with `on_error="fail"`, a RowError
             that names file, row and reason.
     """
-    opened = open_model(model, device)
+    opened = open_model(model, device, kind="any")
 
-    def work(read: list[Molecule | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
+    def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
         vectors, errors = embed_read(opened, read, batch_size)
         valid = np.array([error is None for error in errors])
         return errors, {"embedding": matrix_column(vectors, valid)}
@@ -102,8 +103,9 @@ def reconstruct_file(
     """
     opened = open_model(model, device)
 
-    def work(read: list[Molecule | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
-        found = reconstruct_read(opened, read, batch_size)
+    def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
+        # A model of molecules reads nothing else.
+        found = reconstruct_read(opened, cast("list[Molecule | RowError]", read), batch_size)
         exact = [
             None if isinstance(each, RowError) else result.exact
             for each, result in zip(read, found, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -28,21 +29,27 @@ def load(name_or_path: str | Path) -> Autoencoder:
     return load_checkpoint(resolve(name_or_path))
 
 
-def open_model(model: Model, device: str = "auto") -> Autoencoder:
-    """Readies a model of molecules for use.
+def open_model(
+    model: Model, device: str = "auto", kind: Literal["any", "molecules", "graphs"] = "molecules"
+) -> Autoencoder:
+    """Readies a model for use.
 
     Args:
         model: Name, path, or loaded model; a loaded one is itself moved and set to evaluation mode.
         device: `auto`, `cpu`, `cuda`, or another device that torch names.
+        kind: What it must be a model of: `molecules`, `graphs` that are no molecules, or `any` of the two.
     Returns:
         The model on its device, in evaluation mode.
     Raises:
         CheckpointError: If there is no such model, or it is damaged.
-        ConfigError: If there is no such device, or the model is not one of molecules.
+        ConfigError: If there is no such device, or the model is of another kind.
     """
     opened = model if isinstance(model, Autoencoder) else load(model)
     schema = opened.schema
-    if schema != molecule_schema(schema.max_nodes, schema.coordinates, schema.hydrogens):
+    if schema.labels is None and kind == "graphs":
+        raise ConfigError("expected a model of graphs, got one of molecules")
+    known = schema == molecule_schema(schema.max_nodes, schema.coordinates, schema.hydrogens)
+    if not known and (kind == "molecules" or schema.labels is None):
         channels = ", ".join(name for name, _ in schema.node_channels)
         raise ConfigError(f"expected a model of molecules, got one of graphs whose nodes carry {channels}")
     return opened.to(choose_device(device)).eval()

@@ -1,4 +1,4 @@
-"""The one path from a row of the input, a SMILES or an RDKit molecule to the graph that a model reads."""
+"""The one path from a row of the input, a SMILES, an RDKit molecule or a graph to what a model reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from functools import partial
 import numpy as np
 from rdkit import Chem
 
+from molae.apps.labelled import as_labelled
+from molae.apps.samples import Sample
 from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
@@ -18,14 +20,15 @@ from molae.chem.parse import Prepared, parse_smiles, prepare, prepare_smiles
 from molae.chem.stereo import has_positions
 from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
 from molae.errors import DataError, RowError
+from molae.graphs.labelled import LabelledGraph
 from molae.io import Row
 from molae.types import Graph
 
 logger = logging.getLogger("molae.apps")
 
-#: SMILES, molecule in RDKit's binary form, nothing, or the reason why there is nothing: what may go to
-#: another process without a loss.
-Source = str | bytes | RowError | None
+#: SMILES, molecule in RDKit's binary form, graph, nothing, or the reason why there is nothing: what may go
+#: to another process without a loss.
+Source = str | bytes | LabelledGraph | RowError | None
 
 CHUNK_SIZE = 256
 """Molecules that are read together, sorted by size and encoded in batches."""
@@ -35,18 +38,16 @@ _BINARY = int(Chem.PropertyPickleOptions.AllProps) | int(Chem.PropertyPickleOpti
 
 
 @dataclass(frozen=True)
-class Molecule:
+class Molecule(Sample):
     """A molecule as a model sees it.
 
     Attributes:
         graph: The graph, its nodes the atoms of `mol`, in their order.
-        mol: The prepared molecule, with its conformer where it has one, positions in Å.
         notes: What was changed or left open on the way.
+        mol: The prepared molecule, with its conformer where it has one, positions in Å.
     """
 
-    graph: Graph
     mol: Chem.Mol
-    notes: tuple[str, ...]
 
     def __reduce__(self) -> tuple[Callable[..., Molecule], tuple[Graph, bytes, tuple[str, ...]]]:
         # By itself, RDKit would send positions in single precision to another process.
@@ -73,25 +74,30 @@ def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = 
 
 
 def as_source(molecule: object) -> Source:
-    """Takes whatever a user may mean by a molecule: a row, SMILES, RDKit molecule, or nothing (None, NaN)."""
+    """Takes whatever a user may mean by a molecule or graph: a row, SMILES, RDKit molecule, graph of networkx
+    or PyG, or nothing (None, NaN)."""
     if isinstance(molecule, Row):
-        return molecule.error or as_source(molecule.mol or molecule.smiles)
+        return molecule.error or molecule.graph or as_source(molecule.mol or molecule.smiles)
     if isinstance(molecule, Chem.Mol):
         return molecule.ToBinary(_BINARY)
     if molecule is None or isinstance(molecule, str):
         return molecule
+    graph = as_labelled(molecule)
+    if graph is not None:
+        return graph
     if molecule != molecule:  # NaN and the like, which tables have for None
         return None
-    return RowError(f"expected a SMILES or an RDKit molecule, got {type(molecule).__name__}", "type")
+    expected = "a SMILES, an RDKit molecule, or a graph of networkx or PyG"
+    return RowError(f"expected {expected}, got {type(molecule).__name__}", "type")
 
 
 def as_sources(molecules: Iterable[object]) -> list[Source]:
-    """Takes a collection of molecules.
+    """Takes a collection of molecules or graphs.
 
     Raises:
-        DataError: If it is a single molecule.
+        DataError: If it is a single one.
     """
-    if isinstance(molecules, (str, bytes, Chem.Mol)):
+    if isinstance(molecules, (str, bytes, Chem.Mol)) or as_labelled(molecules) is not None:
         raise DataError(f"expected a list of molecules, got one {type(molecules).__name__}: put it in a list")
     return [as_source(molecule) for molecule in molecules]
 
@@ -138,14 +144,14 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     mol = prepared.mol
     if not schema.coordinates:
         graph = featurise_isomer(mol, schema.max_nodes)
-        return [Molecule(graph, mol, prepared.notes)]
+        return [Molecule(graph, prepared.notes, mol)]
     if has_positions(mol):
         mols = [mol]
     else:
         # What the model refuses in any geometry is refused before the costly part.
         featurise(mol, schema.max_nodes)
         mols = embed_conformers(mol, n, seed, hydrogens=schema.hydrogens)
-    return [Molecule(featurise(each, schema.max_nodes), each, prepared.notes) for each in mols]
+    return [Molecule(featurise(each, schema.max_nodes), prepared.notes, each) for each in mols]
 
 
 def try_read(source: Source, schema: Schema, n: int = 1, seed: int = 0) -> list[Molecule] | RowError:
@@ -190,6 +196,8 @@ def _prepare(source: Source, schema: Schema) -> Prepared:
 def _parse(source: Source) -> Chem.Mol:
     if isinstance(source, RowError):
         raise source
+    if isinstance(source, LabelledGraph):
+        raise RowError("a graph, where the model takes molecules", "type")
     if not isinstance(source, bytes):
         return parse_smiles(source)
     mol = _from_binary(source)
@@ -199,7 +207,7 @@ def _parse(source: Source) -> Chem.Mol:
 
 
 def _from_parts(graph: Graph, binary: bytes, notes: tuple[str, ...]) -> Molecule:
-    return Molecule(graph, _from_binary(binary), notes)
+    return Molecule(graph, notes, _from_binary(binary))
 
 
 def _from_binary(binary: bytes) -> Chem.Mol:

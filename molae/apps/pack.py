@@ -1,39 +1,45 @@
-"""Files of molecules to packed data sets for training."""
+"""Files of molecules or graphs to packed data sets for training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from molae.apps.molecules import first_conformers, molecule_schema, molecule_workers
+from molae.apps.reading import try_sample
 from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress
 from molae.batch.packed import pack
 from molae.batch.schema import Schema
 from molae.errors import ConfigError, DataError, RowError
-from molae.io import atomic_path
+from molae.graphs.labelled import LabelledGraph
+from molae.graphs.vocabulary import Vocabulary, collect_vocabulary
+from molae.io import Reader, Row, atomic_path
 from molae.types import Graph
 
 MAX_ATOMS = 50
+MOST_NODES = 255
+"""Packed data sets hold the number of nodes in a byte."""
 PACKED_SUFFIX = ".safetensors"
 
 
 def pack_file(
     source: Source,
     output: str | Path,
-    max_atoms: int = MAX_ATOMS,
+    max_nodes: int | None = None,
     conformers: int = 1,
     *,
     hydrogens: bool = False,
     coordinates: bool = True,
     progress: Progress = no_progress,
 ) -> Summary:
-    """Packs the molecules of a file for training; rows that cannot be used are left out and counted.
+    """Packs the molecules or graphs of a file for training; rows that cannot be used are left out, counted.
 
     Args:
         source: The input.
         output: Path of the packed data set, `.safetensors`; nothing is written if no row can be used.
-        max_atoms: Most atoms of a molecule, and of what a model trained on the data takes; at most 255.
+        max_nodes: Most atoms of a molecule or nodes of a graph, and of what a model trained on the data
+            takes, at most 255. None for 50 atoms, or for as many nodes as the largest graph has.
         conformers: Conformers to try for molecules that come without 3D positions.
         hydrogens: Whether hydrogens are nodes of the graphs, not counts on the atoms that bear them.
         coordinates: Whether the graphs have positions; without, no conformer is made, and stereo is in
@@ -46,22 +52,31 @@ def pack_file(
         ConfigError: If a number is out of range.
     """
     path = Path(output)
-    _check(path, max_atoms, conformers, coordinates)
-    schema = molecule_schema(max_atoms, coordinates, hydrogens)
-    summary = Summary()
-    graphs = _graphs(source, schema, conformers, summary, progress)
-    first = next(graphs, None)
-    if first is not None:
-        with atomic_path(path) as temporary:
-            pack(chain([first], graphs), schema, temporary)
-    return summary
+    check_output(path, max_nodes)
+    if conformers < 1:
+        raise ConfigError(f"conformers: expected at least 1, got {conformers}")
+    if conformers > 1 and not coordinates:
+        raise ConfigError(f"conformers: graphs without coordinates have none, got {conformers}")
+    with source.open() as reader:
+        if reader.holds_graphs:
+            rows = [row for chunk in reader for row in chunk.rows]
+            return write_labelled(
+                [(row.number, _graph(row)) for row in rows], path, max_nodes, progress=progress
+            )
+        schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens)
+        summary = Summary()
+        graphs = _molecules(reader, source, schema, conformers, summary, progress)
+        first = next(graphs, None)
+        if first is not None:
+            with atomic_path(path) as temporary:
+                pack(chain([first], graphs), schema, temporary)
+        return summary
 
 
-def _graphs(
-    source: Source, schema: Schema, conformers: int, summary: Summary, progress: Progress
+def _molecules(
+    reader: Reader, source: Source, schema: Schema, conformers: int, summary: Summary, progress: Progress
 ) -> Iterator[tuple[int, Graph]]:
-    workers = molecule_workers(schema, source.seed, source.num_workers, conformers)
-    with source.open() as reader, workers:
+    with molecule_workers(schema, source.seed, source.num_workers, conformers) as workers:
         chunks = (([row.number for row in chunk.rows], chunk_sources(chunk)) for chunk in reader)
         for numbers, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
             summary.count(first_conformers(read), [r if isinstance(r, RowError) else None for r in read])
@@ -70,14 +85,72 @@ def _graphs(
                     yield from ((number, molecule.graph) for molecule in molecules)
 
 
-def _check(path: Path, max_atoms: int, conformers: int, coordinates: bool) -> None:
+def write_labelled(
+    read: Sequence[tuple[int, LabelledGraph | RowError]],
+    path: Path,
+    max_nodes: int | None = None,
+    node_attributes: Sequence[str] | None = None,
+    edge_attribute: str | None = None,
+    progress: Progress = no_progress,
+) -> Summary:
+    """Packs graphs that are no molecules; those that cannot be used are left out and counted.
+
+    Args:
+        read: Number of the source row; and the graph, or why there is none.
+        path: Path of the packed data set; nothing is written if no graph can be used.
+        max_nodes: Most nodes of a graph; None for as many as the largest has.
+        node_attributes: As for `molae.graphs.vocabulary.collect_vocabulary`.
+        edge_attribute: Likewise.
+        progress: Told after every graph.
+    Returns:
+        The counts.
+    Raises:
+        DataError: If an attribute is missing or holds what is no category.
+    """
+    graphs = [graph for _, graph in read if not isinstance(graph, RowError)]
+    largest = min(max(map(len, graphs), default=1), MOST_NODES)
+    most = max_nodes or largest
+    fitting = [graph for graph in graphs if len(graph) <= most]
+    schema = graph_schema(collect_vocabulary(fitting, node_attributes, edge_attribute), most)
+    found: list[tuple[int, Graph]] = []
+    summary = Summary()
+    for number, graph in read:
+        sample = try_sample(graph, schema)
+        summary.count([sample], [sample if isinstance(sample, RowError) else None])
+        if not isinstance(sample, RowError):
+            found.append((number, sample.graph))
+        progress(1, len(read))
+    if found:
+        with atomic_path(path) as temporary:
+            pack(found, schema, temporary)
+    return summary
+
+
+def graph_schema(vocabulary: Vocabulary, max_nodes: int) -> Schema:
+    """What graphs that are no molecules carry."""
+    return Schema(
+        node_channels=vocabulary.node_channels,
+        edge_types=vocabulary.edge_types,
+        max_nodes=max_nodes,
+        coordinates=False,
+        labels=vocabulary,
+    )
+
+
+def check_output(path: Path, max_nodes: int | None) -> None:
+    """Checks where a packed data set is to go, and for graphs of which size.
+
+    Raises:
+        DataError: If the suffix is another, or the folder is not there.
+        ConfigError: If the number of nodes is out of range.
+    """
     if path.suffix != PACKED_SUFFIX:
         raise DataError(f"{path}: packed data sets have the suffix {PACKED_SUFFIX}")
     if not path.parent.is_dir():
         raise DataError(f"there is no folder {path.parent} to write {path.name} to")
-    if not 1 <= max_atoms <= 255:
-        raise ConfigError(f"max_atoms: expected 1 to 255, got {max_atoms}")
-    if conformers < 1:
-        raise ConfigError(f"conformers: expected at least 1, got {conformers}")
-    if conformers > 1 and not coordinates:
-        raise ConfigError(f"conformers: graphs without coordinates have none, got {conformers}")
+    if max_nodes is not None and not 1 <= max_nodes <= MOST_NODES:
+        raise ConfigError(f"max_nodes: expected 1 to {MOST_NODES}, got {max_nodes}")
+
+
+def _graph(row: Row) -> LabelledGraph | RowError:
+    return row.graph or row.error or RowError("no graph in this row", "empty")

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, Molecule, as_source, first_conformers, molecule_workers
+from molae.apps.molecules import CHUNK_SIZE, as_source
 from molae.apps.molecules import Source as Molecular
+from molae.apps.reading import sample_workers
+from molae.apps.samples import Sample
 from molae.batch.schema import Schema
 from molae.errors import RowError
 from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
@@ -24,7 +26,7 @@ logger = logging.getLogger("molae.apps")
 Progress = Callable[[int, int | None], object]
 
 #: Turns the molecules of a chunk into errors and new columns.
-Work = Callable[[list[Molecule | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
+Work = Callable[[list[Sample | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
 
 
 def no_progress(count: int, total: int | None) -> None:
@@ -53,7 +55,8 @@ class Source:
         """Opens the file, and logs where the molecules come from."""
         reader = open_rows(self.path, self.smiles_column, self.id_column, CHUNK_SIZE)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
-        logger.info("%s: molecules from %s", self.path, column)
+        read = "graphs" if reader.holds_graphs else f"molecules from {column}"
+        logger.info("%s: %s", self.path, read)
         return reader
 
 
@@ -78,12 +81,12 @@ class Summary:
         """Number of rows."""
         return self.ok + self.failed.total()
 
-    def count(self, read: Sequence[Molecule | RowError], errors: Sequence[RowError | None]) -> None:
+    def count(self, read: Sequence[Sample | RowError], errors: Sequence[RowError | None]) -> None:
         """Adds the rows of a chunk."""
         self.ok += sum(error is None for error in errors)
         self.failed.update(error.kind for error in errors if error is not None)
         for each in read:
-            if isinstance(each, Molecule):
+            if isinstance(each, Sample):
                 self.notes.update({_topic(note) for note in each.notes})
 
     def add(self, other: Summary) -> None:
@@ -140,19 +143,18 @@ def process_file(
     settings |= {"id_column": source.id_column, "chunk_size": CHUNK_SIZE, "dropped": on_error == "drop"}
     with (
         source.open() as reader,
-        molecule_workers(schema, source.seed, source.num_workers) as workers,
+        sample_workers(schema, source.seed, source.num_workers) as workers,
         PartStore(output, source.path, settings, resume, suffixes) as store,
     ):
         left = _left_to_do(reader, store, summary, progress, on_error == "fail")
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
-            molecules = first_conformers(read)
-            errors, added = work(molecules)
+            errors, added = work(read)
             if on_error == "fail":
                 _require_none(source, chunk, errors, store.resumable)
             counts = Summary()
-            counts.count(molecules, errors)
+            counts.count(read, errors)
             summary.add(counts)
-            _log_notes(chunk, molecules)
+            _log_notes(chunk, read)
             kept = pa.array([on_error != "drop" or error is None for error in errors])
             added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
             store.write(index, chunk.columns.filter(kept), added, vars(counts))
@@ -191,9 +193,9 @@ def _require_none(
             raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
 
 
-def _log_notes(chunk: Chunk, molecules: Sequence[Molecule | RowError]) -> None:
-    for row, molecule in zip(chunk.rows, molecules, strict=True):
-        for note in [molecule.reason] if isinstance(molecule, RowError) else molecule.notes:
+def _log_notes(chunk: Chunk, read: Sequence[Sample | RowError]) -> None:
+    for row, each in zip(chunk.rows, read, strict=True):
+        for note in [each.reason] if isinstance(each, RowError) else each.notes:
             logger.debug("row %d: %s", row.number, note)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from molae.graphs.vocabulary import Vocabulary
 from molae.registry import Config
 
 
@@ -14,6 +15,7 @@ class Schema(Config):
         max_nodes: Most nodes that a graph may have.
         coordinates: Whether nodes carry positions, in Å.
         hydrogens: Whether the hydrogens of a molecule are nodes, not counts on the atoms that bear them.
+        labels: What the categories stand for, where the graphs are no molecules; else None.
     """
 
     node_channels: tuple[tuple[str, int], ...]
@@ -21,6 +23,7 @@ class Schema(Config):
     max_nodes: int
     coordinates: bool = True
     hydrogens: bool = False
+    labels: Vocabulary | None = None
 
     @property
     def node_sizes(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from rdkit import Chem
 from rdkit.Chem import rdqueries
 
-from molae.chem.order import canonical_order, rank_within
+from molae.chem.order import canonical_order
 from molae.chem.parity import parities, sides
 from molae.chem.vocabulary import (
     ATOMIC_NUMBERS,
@@ -23,6 +23,7 @@ from molae.chem.vocabulary import (
 )
 from molae.chem.written import Written, write
 from molae.errors import RowError
+from molae.graphs.refine import rank_within
 from molae.types import Graph
 
 _SYMBOL = {symbol: category for category, symbol in enumerate(ELEMENTS)}

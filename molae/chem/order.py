@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from molae.graphs.refine import neighbourhoods, rank, rank_within, refine, walk
+
 #: Invariants that differ by less than this, in Å or Å³, count as tied. It lies above the noise of float32
 #: coordinates and of geometries written to four decimals, so that an approximate symmetry is treated as one.
 TOLERANCE = 2e-3
@@ -55,46 +57,18 @@ def canonical_order(
     Returns:
         The order. On a symmetric graph it is one of those that the symmetry makes equal.
     """
-    neighbours = [np.flatnonzero(row) for row in edges]
-    labels = [tuple(int(edges[i, j]) for j in near) for i, near in enumerate(neighbours)]
+    neighbours, labels = neighbourhoods(edges)
     behind = np.zeros(len(nodes), dtype=bool) if last is None else last
     start = [(bool(behind[i]), len(near), *map(int, nodes[i])) for i, near in enumerate(neighbours)]
-    cells = _refine(_rank(start), neighbours, labels)
+    cells = refine(rank(start), neighbours, labels)
     ranks, signed = cells, False
     while (cell := _first_tied(ranks)) is not None:
         ranks, used_sign = _split(ranks, cell, pos)
         signed |= used_sign
-        ranks = _refine(ranks, neighbours, labels)
+        ranks = refine(ranks, neighbours, labels)
     slot = np.empty(len(nodes), dtype=np.int64)
-    slot[_walk(ranks, neighbours, behind)] = np.arange(len(nodes))
+    slot[walk(ranks, neighbours, behind)] = np.arange(len(nodes))
     return Order(slot, rank_within(cells, slot), signed)
-
-
-def _rank(keys: list) -> Int[np.ndarray, " n"]:
-    """Numbers equal keys alike, by the number of smaller keys."""
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    ranks = np.zeros(len(keys), dtype=np.int64)
-    for place, node in enumerate(order):
-        previous = order[place - 1]
-        ranks[node] = ranks[previous] if place and keys[node] == keys[previous] else place
-    return ranks
-
-
-def _refine(ranks: Int[np.ndarray, " n"], neighbours: list, labels: list) -> Int[np.ndarray, " n"]:
-    """Refines a colouring by the colours of the neighbours until it no longer changes."""
-    count = len(np.unique(ranks))
-    while count < len(ranks):
-        colours = ranks.tolist()
-        keys = [
-            (colours[i], sorted((label, colours[j]) for j, label in zip(near, labels[i], strict=True)))
-            for i, near in enumerate(neighbours)
-        ]
-        ranks = _rank(keys)
-        finer = len(np.unique(ranks))
-        if finer == count:
-            break
-        count = finer
-    return ranks
 
 
 def _first_tied(ranks: Int[np.ndarray, " n"]) -> Int[np.ndarray, " c"] | None:
@@ -151,29 +125,3 @@ def _invariants(
         ranges = np.exp(-np.multiply.outer([0.3, 0.7, 1.5], distance))
         vectors = np.einsum("kcn,cnx->ckx", ranges, away)
     return unsigned, [np.linalg.det(vectors)]
-
-
-def _walk(ranks: Int[np.ndarray, " n"], neighbours: list, behind: Bool[np.ndarray, " n"]) -> list[int]:
-    """Depth-first walk along the bonds, lower ranks first: bonded nodes lie near each other in the order.
-
-    Nodes that rank last begin no walk, but once there it takes them first, so that they stay by their
-    neighbour.
-    """
-    walk: list[int] = []
-    seen = np.zeros(len(ranks), dtype=bool)
-    stack = [int(node) for node in np.argsort(-ranks)]
-    while stack:
-        node = stack.pop()
-        if seen[node]:
-            continue
-        seen[node] = True
-        walk.append(node)
-        ahead = [int(j) for j in neighbours[node] if not seen[j]]
-        stack.extend(sorted(ahead, key=lambda j: (behind[j], -ranks[j])))
-    return walk
-
-
-def rank_within(cells: Int[np.ndarray, " n"], slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Rank of each node by its slot within its cell of nodes that are alike."""
-    earlier = (cells[None, :] == cells[:, None]) & (slot[None, :] < slot[:, None])
-    return earlier.sum(1)

@@ -36,7 +36,7 @@ def embed(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn molecules into vectors.
+    """Turn molecules, or graphs, into vectors.
 
     Writes the input's columns with status, error and embedding (float32) to .parquet or .csv, or the vectors
     to .npy or .npz. Molecules without 3D coordinates get a conformer, unless

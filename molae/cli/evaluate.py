@@ -93,6 +93,51 @@ def reconstruction(
 
 
 @evaluate.command()
+def graphs(
+    input: Input,
+    model: Annotated[str, typer.Option("--model", metavar="PATH", help="Folder of a trained model.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
+    ] = Path("graphs.json"),
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train",
+            metavar="INPUT",
+            help="Graphs to learn the distribution of codes from: as many new ones as INPUT has are generated"
+            " and compared with it.",
+        ),
+    ] = None,
+    batch_size: BatchSize = 128,
+    device: DeviceOption = Device.auto,
+    num_workers: NumWorkers = 0,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how many graphs that are no molecules come back from their codes, and what codes generate.
+
+    Prints a table and writes JSON: exact up to the numbering of nodes; likelihood and ROC curve of the edges;
+    with --train, discrepancies in degree, clustering and orbits.
+    """
+    from molae.apps.evaluate_graphs import evaluate_graphs
+    from molae.apps.rows import Source
+    from molae.cli.terminal import Terminal
+
+    _require_folder(output)
+    terminal = Terminal(verbose, quiet)
+    source = Source(input, None, None, num_workers, seed)
+    fitted = None if train is None else Source(train, None, None, num_workers, seed)
+    with terminal.progress("evaluating") as progress:
+        report = evaluate_graphs(
+            source, model, fitted, batch_size=batch_size, device=device.value, progress=progress
+        )
+    _write(report, output)
+    _print_table(report)
+    terminal.say(f"written to {output}")
+
+
+@evaluate.command()
 def properties(
     input: Input,
     target: Targets,
@@ -186,13 +231,14 @@ def _print_table(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{report['model']} on {report['data']} ({report['split']})")
+    split = f" ({report['split']})" if "split" in report else ""
+    table = Table(title=f"{report['model']} on {report['data']}{split}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in report["figures"].items():
         table.add_row(name, _shown(name, value))
     for group in ("unread", "undecoded"):
-        for kind, count in report[group].items():
+        for kind, count in report.get(group, {}).items():
             table.add_row(f"{group}: {kind}", str(count))
     Console().print(table)
 

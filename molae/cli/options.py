@@ -29,7 +29,8 @@ Input = Annotated[
     str,
     typer.Argument(
         metavar="INPUT",
-        help="Molecules: .smi .txt .csv .tsv .parquet .sdf, each also .gz; - for standard input.",
+        help="Molecules: .smi .txt .csv .tsv .parquet .sdf, or graphs: .g6, a table of edges (graph, source,"
+        " target), a TUDataset folder; files also as .gz; - for standard input.",
     ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]

@@ -12,9 +12,16 @@ from molae.cli.options import Input, NumWorkers, Output, Quiet, Seed, SmilesColu
 def pack(
     input: Input,
     output: Output,
-    max_atoms: Annotated[
-        int, typer.Option("--max-atoms", min=1, max=255, help="Most atoms that the trained model will take.")
-    ] = 50,
+    max_nodes: Annotated[
+        int | None,
+        typer.Option(
+            "--max-atoms",
+            "--max-nodes",
+            min=1,
+            max=255,
+            help="Most atoms or nodes that the trained model will take; else 50, or as many as a graph has.",
+        ),
+    ] = None,
     conformers: Annotated[
         int,
         typer.Option("--conformers", min=1, help="Conformers to try for molecules without 3D coordinates."),
@@ -35,7 +42,7 @@ def pack(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Prepare molecules for training: conformers and canonical orders, in one .safetensors file.
+    """Prepare molecules or graphs for training: conformers and canonical orders, in one .safetensors file.
 
     A model trained on the file takes what is in it: molecules with 3D coordinates or, with --graphs, without.
     """
@@ -49,7 +56,7 @@ def pack(
         summary = pack_file(
             source,
             output,
-            max_atoms,
+            max_nodes,
             conformers,
             hydrogens=hydrogens,
             coordinates=not graphs,

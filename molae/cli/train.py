@@ -23,7 +23,7 @@ def train(
         typer.Option(
             "--data",
             metavar="PATH",
-            help="Molecules to train on: a file that `molae pack` wrote, or any other.",
+            help="Molecules or graphs to train on: a file that `molae pack` wrote, or any other.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")],
@@ -69,15 +69,14 @@ def _packed(source: Source, folder: Path, terminal: Terminal) -> Path:
 
     from molae.apps.pack import PACKED_SUFFIX, pack_file
     from molae.errors import DataError, RowError
+    from molae.io import digest
 
     path = Path(source.path)
     if path.suffix == PACKED_SUFFIX:
         return path
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"there is no file {path}")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    choices = hashlib.sha256(f"{digest} {source.smiles_column} {source.seed}".encode()).hexdigest()
+    choices = hashlib.sha256(f"{digest(path)} {source.smiles_column} {source.seed}".encode()).hexdigest()
     packed = folder / f"data-{choices[:12]}{PACKED_SUFFIX}"
     if not packed.exists():
         with terminal.progress(f"packing {path.name}") as progress:

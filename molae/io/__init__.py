@@ -1,8 +1,9 @@
-"""Molecules in from files of any usual kind, tables out: streaming, with row numbers and failures."""
+"""Molecules and graphs in from files of any usual kind, tables out, with row numbers and failures."""
 
 from molae.io.parts import PartStore, outcome
 from molae.io.readers import CHUNK_SIZE, INPUT_SUFFIXES, Reader, open_rows
 from molae.io.records import Chunk, Row
+from molae.io.streams import digest
 from molae.io.writers import ARRAY_SUFFIXES, TABLE_SUFFIXES, atomic_path, matrix_column
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Reader",
     "Row",
     "atomic_path",
+    "digest",
     "matrix_column",
     "open_rows",
     "outcome",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from molae.errors import DataError, RowError
-from molae.io.streams import STANDARD_INPUT
+from molae.io.streams import STANDARD_INPUT, digest
 from molae.io.writers import TABLE_SUFFIXES, atomic_path, is_matrix, output_suffix, write_table
 
 _FINGERPRINT = "fingerprint.json"
@@ -194,14 +193,8 @@ def _check_paths(output: Path, source: str, resume: bool) -> None:
 
 
 def _fingerprint(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    digest = None
-    if source != STANDARD_INPUT:
-        try:
-            with open(source, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"cannot read {source}: {error.strerror}") from error
-    return json.loads(json.dumps({"input": digest, **options}))
+    content = None if source == STANDARD_INPUT else digest(source)
+    return json.loads(json.dumps({"input": content, **options}))
 
 
 def _check_same(left: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:

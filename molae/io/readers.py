@@ -9,13 +9,16 @@ from typing import Protocol
 from molae.errors import DataError
 from molae.io.columns import is_smiles_name
 from molae.io.delimited import DelimitedFile, find_delimiter
+from molae.io.edge_list import EdgeList, is_edge_list
+from molae.io.graph6 import Graph6File
 from molae.io.parquet_file import MAGIC, ParquetRows
 from molae.io.records import Chunk
 from molae.io.sdf import SdfFile
 from molae.io.smiles_file import SmilesFile
 from molae.io.streams import STANDARD_INPUT, Lines, Stream, open_stream
+from molae.io.tu_folder import TUFolder
 
-INPUT_SUFFIXES = (".smi", ".txt", ".csv", ".tsv", ".parquet", ".sdf")
+INPUT_SUFFIXES = (".smi", ".txt", ".csv", ".tsv", ".parquet", ".sdf", ".g6")
 CHUNK_SIZE = 1024
 
 
@@ -42,12 +45,12 @@ class Reader:
 
     Attributes:
         source: Path as given, `-` for standard input.
-        smiles_column: Column that the SMILES come from, None for files of structures.
+        smiles_column: Column that the SMILES come from, None for files of structures or graphs.
         id_column: Column that the ids come from, or None.
     """
 
-    def __init__(self, stream: Stream, rows: RowFormat, chunk_size: int) -> None:
-        self.source = stream.source
+    def __init__(self, source: str, stream: Stream | None, rows: RowFormat, chunk_size: int) -> None:
+        self.source = source
         self.smiles_column = rows.smiles_column
         self.id_column = rows.id_column
         self._stream = stream
@@ -56,14 +59,19 @@ class Reader:
         self._read = 0
 
     @property
+    def holds_graphs(self) -> bool:
+        """Whether the rows are graphs that are no molecules."""
+        return isinstance(self._rows, (EdgeList, Graph6File, TUFolder))
+
+    @property
     def total(self) -> int | None:
         """Number of rows, for progress: exact for Parquet, else estimated from the share of bytes read.
 
-        None for standard input, and before the first chunk.
+        None for standard input and folders, and before the first chunk.
         """
         if isinstance(self._rows, ParquetRows):
             return self._rows.total
-        fraction = self._stream.fraction
+        fraction = self._stream.fraction if self._stream else None
         return round(self._read / fraction) if fraction and self._read else None
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -81,7 +89,8 @@ class Reader:
 
     def close(self) -> None:
         """Closes the file."""
-        self._stream.close()
+        if self._stream:
+            self._stream.close()
 
 
 def open_rows(
@@ -90,9 +99,11 @@ def open_rows(
     id_column: str | None = None,
     chunk_size: int = CHUNK_SIZE,
 ) -> Reader:
-    """Opens a file of molecules, or standard input, to read it chunk by chunk in bounded memory.
+    """Opens a file of molecules or graphs, or standard input, to read it chunk by chunk.
 
-    Formats go by suffix: `.smi .txt .csv .tsv .parquet .sdf`, each also with `.gz`. Standard input and `.txt`
+    Formats go by suffix: `.smi .txt .csv .tsv .parquet .sdf .g6`, each also with `.gz`; a folder is taken for
+    one of the TUDataset collection, and a table with the columns `graph`, `source` and `target` for a list of
+    edges. Files of molecules are read in bounded memory. Standard input and `.txt`
     are taken for what they look like: an SD file, a table where the first line is a header with a SMILES
     column between commas, semicolons or tabs, else a SMILES file; standard input may be Parquet or gzip too.
     A Parquet file that has the columns of `molae.io.structures` gives 3D structures, as an SD file does.
@@ -115,10 +126,13 @@ def open_rows(
     ...     [(row.number, row.smiles, row.id, row.error and row.error.kind) for c in reader for row in c.rows]
     [(1, 'CCO', 'ethanol', None), (2, None, None, 'empty')]
     """
+    if Path(source).is_dir():
+        return Reader(str(source), None, TUFolder(Path(source)), chunk_size)
     suffix = _suffix(str(source))
     stream = open_stream(source)
     try:
-        return Reader(stream, _open_format(stream, suffix, smiles_column, id_column), chunk_size)
+        rows = _open_format(stream, suffix, smiles_column, id_column)
+        return Reader(stream.source, stream, rows, chunk_size)
     except BaseException:
         stream.close()
         raise
@@ -131,7 +145,7 @@ def _suffix(source: str) -> str | None:
     if suffix not in INPUT_SUFFIXES:
         raise DataError(
             f"{source}: unknown suffix {suffix!r}, expected one of {' '.join(INPUT_SUFFIXES)} "
-            "(each also with .gz), or - for standard input"
+            "(each also with .gz), a folder of a TUDataset, or - for standard input"
         )
     return suffix
 
@@ -147,6 +161,10 @@ def _open_format(
         return SdfFile(lines, smiles_column, id_column, stream.source)
     if kind == ".smi":
         return SmilesFile(lines, smiles_column, id_column, stream.source)
+    if kind == ".g6":
+        return Graph6File(lines)
+    if smiles_column is None and is_edge_list(lines.head(1)[0]):
+        return EdgeList(lines, stream.source)
     delimiter = "\t" if kind == ".tsv" else None
     return DelimitedFile(lines, delimiter, smiles_column, id_column, stream.source)
 

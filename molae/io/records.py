@@ -9,21 +9,24 @@ import pyarrow as pa
 from rdkit import Chem
 
 from molae.errors import RowError
+from molae.graphs.labelled import LabelledGraph
 
 CHUNK_CHARACTERS = 1 << 24  # a chunk ends early here, so that rows of monstrous size do not add up
 
 
 @dataclass(frozen=True)
 class Row:
-    """One molecule of the input, or the reason why there is none.
+    """One molecule of the input, or one graph, or the reason why there is none.
 
     Attributes:
         number: Position of the row in the input, from 1, a header not counted.
-        smiles: SMILES as written, without surrounding blanks; None where `mol` is set, and for unusable rows.
+        smiles: SMILES as written, without surrounding blanks; None where `mol` or `graph` is set, and for
+            unusable rows.
         mol: Molecule of an SDF record or of a Parquet file of structures, sanitised, with its coordinates
             in Å and its explicit hydrogens.
-        id: Name of the molecule, where the input has one.
+        id: Name of the molecule or graph, where the input has one.
         error: Why the row cannot be used, or None.
+        graph: Graph of a file of graphs that are no molecules.
     """
 
     number: int
@@ -31,6 +34,7 @@ class Row:
     mol: Chem.Mol | None = None
     id: str | None = None
     error: RowError | None = None
+    graph: LabelledGraph | None = None
 
 
 @dataclass(frozen=True)

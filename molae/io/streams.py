@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import re
 import shutil
@@ -92,6 +93,24 @@ def open_stream(source: str | Path) -> Stream:
     if raw.peek(2)[:2] == _GZIP:
         return Stream(name, gzip.GzipFile(fileobj=raw, mode="rb"), raw, size)
     return Stream(name, raw, raw, size)
+
+
+def digest(path: str | Path) -> str:
+    """A checksum of the content of a file, or of all files of a folder.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    path = Path(path)
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    try:
+        for file in files:
+            with file.open("rb") as content:
+                total.update(hashlib.file_digest(content, "sha256").digest())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    return total.hexdigest()
 
 
 def _open_raw(name: str) -> tuple[io.BufferedReader, int | None]:

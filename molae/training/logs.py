@@ -80,7 +80,7 @@ class RunLog:
     def training(self, step: int, figures: Mapping[str, float]) -> None:
         """Reports the figures of the training steps up to `step`."""
         self._record(step, {f"train/{name}": value for name, value in figures.items()})
-        line = f"loss {figures['loss']:.4g}  {figures['graphs_per_second']:.0f} molecules/s"
+        line = f"loss {figures['loss']:.4g}  {figures['graphs_per_second']:.0f} graphs/s"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=line)
         elif time.monotonic() >= self._next_line:

@@ -1,4 +1,4 @@
-"""Validation: the share of molecules rebuilt exactly, and how near their atoms are."""
+"""Validation: the share of graphs rebuilt exactly, and how near their nodes are."""
 
 from __future__ import annotations
 
@@ -55,12 +55,17 @@ class Validator:
 
 
 def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
-    """Whether a validation beats the best: more exact molecules or, with as many, a smaller median RMSD."""
+    """Whether a validation beats the best: more exact graphs or, with as many, a smaller median RMSD or, with
+    as small a one or none, a smaller loss."""
     return not best or _rank(figures) > _rank(best)
 
 
-def _rank(figures: Mapping[str, float]) -> tuple[float, float]:
-    return figures["exact"], -figures.get("rmsd_median", math.inf)
+def _rank(figures: Mapping[str, float]) -> tuple[float, float, float]:
+    return (
+        figures["exact"],
+        -figures.get("rmsd_median", math.inf),
+        -figures.get("loss", math.inf),
+    )
 
 
 def _summarise(figures: Mapping[str, Tensor]) -> dict[str, float]:

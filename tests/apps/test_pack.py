@@ -19,7 +19,7 @@ def source(tmp_path: Path) -> Source:
 
 
 def test_rows_that_can_be_used_are_packed(source: Source, tmp_path: Path) -> None:
-    summary = pack_file(source, tmp_path / "x.safetensors", max_atoms=10)
+    summary = pack_file(source, tmp_path / "x.safetensors", max_nodes=10)
     assert str(summary) == ("3 of 5 rows ok; 2 failed (unparsable 1, too_large 1); fragments removed: 1")
     packed = PackedDataset.load(tmp_path / "x.safetensors")
     assert (packed.schema.max_nodes, packed.schema.hydrogens) == (10, False)
@@ -36,7 +36,7 @@ def test_a_row_may_have_several_conformers_and_hydrogens(source: Source, tmp_pat
 
 def test_graphs_may_go_without_positions(source: Source, tmp_path: Path) -> None:
     (tmp_path / "x.smi").write_text("C[C@H](F)Cl\nC[C@@H](F)Cl\n")
-    pack_file(source, tmp_path / "x.safetensors", max_atoms=10, coordinates=False)
+    pack_file(source, tmp_path / "x.safetensors", max_nodes=10, coordinates=False)
     packed = PackedDataset.load(tmp_path / "x.safetensors")
     assert packed.schema == molecule_schema(10, coordinates=False)
     batch = packed.batch(np.arange(2))
@@ -57,7 +57,7 @@ def test_wrong_options_are_refused(source: Source, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
         pack_file(source, tmp_path / "no" / "x.safetensors")
     with pytest.raises(ConfigError, match="1 to 255"):
-        pack_file(source, tmp_path / "x.safetensors", max_atoms=300)
+        pack_file(source, tmp_path / "x.safetensors", max_nodes=300)
     with pytest.raises(ConfigError, match="at least 1"):
         pack_file(source, tmp_path / "x.safetensors", conformers=0)
     with pytest.raises(ConfigError, match="without coordinates"):

@@ -47,7 +47,7 @@ def test_lines_in_the_log_where_there_is_no_terminal(
         log.validation(3, {"exact": 0.75})
     log.close()
     assert caplog.messages == [
-        "step 1 of 10: loss 0.5  100 molecules/s",
+        "step 1 of 10: loss 0.5  100 graphs/s",
         "step 3 of 10: validation: exact 0.75",
     ]
     assert list((tmp_path / "tensorboard").glob("events.*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from molae.apps.properties.model import Predictions
 from molae.apps.properties.scaling import Blocks
 from molae.apps.properties.storage import FittedTarget, check_origin, load_model
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
+from molae.apps.samples import Sample
 from molae.errors import RowError
 
 
@@ -58,8 +60,9 @@ def predict_file(
     origin = check_origin(stored, model)
     featuriser = Featuriser(stored.blocks, origin.model or "", device, batch_size, origin.descriptor_names)
 
-    def work(read: list[Molecule | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
-        blocks, errors = featuriser.compute(read)
+    def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
+        # Features are of molecules, and a schema of molecules reads nothing else.
+        blocks, errors = featuriser.compute(cast("list[Molecule | RowError]", read))
         known = np.array([error is None for error in errors])
         columns: dict[str, pa.Array] = {}
         for target in stored.targets:

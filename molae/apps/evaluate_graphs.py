@@ -1,0 +1,132 @@
+"""The protocol for graphs: how they survive the way to their codes and back, and what codes can generate."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
+from molae.apps.graphs import decode_codes, decoded_arrays, sample_codes
+from molae.apps.loading import open_model
+from molae.apps.reading import sample_workers
+from molae.apps.rows import Progress, Source, chunk_sources, no_progress
+from molae.apps.samples import Sample
+from molae.autoencoder import Autoencoder
+from molae.checkpoint import fingerprint, read_description, resolve
+from molae.errors import DataError, RowError
+from molae.metrics.graph_sets import compare_sets
+from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs
+
+
+def evaluate_graphs(
+    source: Source,
+    model: str | Path,
+    train: Source | None = None,
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: str = "auto",
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Measures how well graphs survive the way to their codes and back, and how alike generated ones are.
+
+    Args:
+        source: The graphs.
+        model: Path of a model of graphs.
+        train: Graphs whose codes a Gaussian mixture is fitted to; as many graphs as `source` has are then
+            generated from it and compared with those. None for no generation.
+        batch_size: Graphs that the model takes at once.
+        device: `auto`, `cpu` or `cuda`.
+        progress: Told after every few rows.
+    Returns:
+        The report, as JSON can hold it: `protocol`, `model`, `weights_sha256`, `code_size`, `data`, `seed`;
+        `figures` (see `molae.metrics.graphs.summarise_graphs`; null where there is nothing to average) and
+        with `train` those of `molae.metrics.graph_sets.compare_sets` and `empty`, generated graphs without
+        nodes; `unread`, the graphs that the model cannot take, by kind; they are not in the figures.
+    Raises:
+        DataError: If the input cannot be read, or holds no graph that the model takes.
+        MolaeError: If the model cannot be used.
+    """
+    description = read_description(resolve(model))
+    opened = open_model(model, device, kind="graphs")
+    samples, unread = _read(source, opened, progress)
+    if not samples:
+        raise DataError(f"{source.path} holds no graph that the model takes: {dict(unread)}")
+    figures: dict[str, Any] = dict(summarise_graphs(compare_graphs(opened, samples, batch_size)))
+    if train is not None:
+        fitted, _ = _read(train, opened, progress)
+        figures |= _compare_generated(opened, samples, fitted, source.seed, batch_size)
+    return {
+        "protocol": "graphs",
+        "model": str(model),
+        "weights_sha256": fingerprint(description),
+        "code_size": opened.config.code_size,
+        "data": Path(source.path).name,
+        "seed": source.seed,
+        "figures": {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in figures.items()
+        },
+        "unread": dict(unread),
+    }
+
+
+def compare_graphs(
+    model: Autoencoder, samples: Sequence[Sample], batch_size: int = BATCH_SIZE
+) -> list[GraphReconstruction]:
+    """Encodes and decodes graphs, and compares.
+
+    Args:
+        model: Model of graphs, in evaluation mode.
+        samples: The graphs.
+        batch_size: Graphs in a batch.
+    Returns:
+        The comparison of each, in input order. Whether a graph is exact is told from its code alone.
+    """
+    found: dict[int, GraphReconstruction] = {}
+    for places, chosen in batches(samples, batch_size):
+        batch = to_batch(model, chosen)
+        with torch.inference_mode():
+            _, decoded, action = model.reconstruct(batch)
+        gap = decoded.edge_logits.double().softmax(-1)[..., 0]
+        chance = (1 - gap).cpu().numpy()
+        index = action.hard_index.cpu().numpy()
+        for i, (nodes, edges) in enumerate(decoded_arrays(decoded)):
+            graph = chosen[i].graph
+            slots = index[i, : len(graph)]
+            pairs = np.triu_indices(len(graph), 1)
+            found[places[i]] = GraphReconstruction(
+                exact=isomorphic(nodes, edges, graph.nodes, graph.edges),
+                edge_probability=chance[i][np.ix_(slots, slots)][pairs],
+                edge_there=(graph.edges[pairs] > 0).astype(np.int64),
+            )
+    return [found[place] for place in range(len(samples))]
+
+
+def _read(source: Source, model: Autoencoder, progress: Progress) -> tuple[list[Sample], Counter[str]]:
+    """The graphs of a file that the model takes, and the others by the kind of the reason."""
+    samples: list[Sample] = []
+    unread: Counter[str] = Counter()
+    with source.open() as reader, sample_workers(model.schema, source.seed, source.num_workers) as workers:
+        chunks = ((None, chunk_sources(chunk)) for chunk in reader)
+        for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
+            samples += [each for each in read if isinstance(each, Sample)]
+            unread.update(each.kind for each in read if isinstance(each, RowError))
+    return samples, unread
+
+
+def _compare_generated(
+    model: Autoencoder, reference: Sequence[Sample], fitted: Sequence[Sample], seed: int, batch_size: int
+) -> dict[str, float]:
+    codes, _ = embed_read(model, fitted, batch_size)
+    drawn = sample_codes(codes, len(reference), seed=seed)
+    generated = [edges for _, edges in decode_codes(model, drawn, batch_size) if len(edges)]
+    if not generated:
+        return {"empty": len(drawn)}
+    alike = compare_sets([each.graph.edges for each in reference], generated)
+    return {**alike, "empty": len(drawn) - len(generated)}

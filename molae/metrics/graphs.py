@@ -1,0 +1,78 @@
+"""How well decoded graphs agree with their originals: exactness modulo isomorphism, and edge by edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn.metrics import roc_auc_score
+
+from molae.graphs.order import order_nodes
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class GraphReconstruction:
+    """What one decoded graph shares with its original.
+
+    Attributes:
+        exact: Whether the two are isomorphic, categories of nodes and edges included.
+        edge_probability: Probability that the decoder gives to an edge, for every pair of nodes of the
+            original, under the model's own permutation.
+        edge_there: Whether there is an edge, for the same pairs.
+    """
+
+    exact: bool
+    edge_probability: Float[np.ndarray, " p"]
+    edge_there: Int[np.ndarray, " p"]
+
+    @property
+    def edge_nll(self) -> float:
+        """Binary cross-entropy of the edges, summed over the pairs, in nats."""
+        chance = np.where(self.edge_there, self.edge_probability, 1 - self.edge_probability)
+        return float(-np.log(np.maximum(chance, np.finfo(np.float64).tiny)).sum())
+
+
+def isomorphic(
+    nodes: Int[np.ndarray, "n k"],
+    edges: Int[np.ndarray, "n n"],
+    other_nodes: Int[np.ndarray, "m k"],
+    other_edges: Int[np.ndarray, "m m"],
+) -> bool:
+    """Whether two graphs are the same up to the numbering of their nodes, categories included."""
+    if nodes.shape != other_nodes.shape or np.count_nonzero(edges) != np.count_nonzero(other_edges):
+        return False
+    first, second = (
+        np.argsort(order_nodes(*each).slot) for each in ((nodes, edges), (other_nodes, other_edges))
+    )
+    return np.array_equal(nodes[first], other_nodes[second]) and np.array_equal(
+        edges[np.ix_(first, first)], other_edges[np.ix_(second, second)]
+    )
+
+
+def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str, float]:
+    """Gathers the figures of the graph protocol.
+
+    Args:
+        reconstructions: One comparison for each graph.
+    Returns:
+        `count`; `exact_rate`; `edge_nll`, the mean over the graphs of the binary cross-entropy of their edges
+        in nats (Winter et al. 2021, arXiv:2104.09856, give the same as NLL); `edge_auc`, the area under the
+        ROC curve of the probabilities of edges, all pairs of all graphs together; `edge_accuracy`, the share
+        of pairs on the right side of one half. NaN where there is nothing to average.
+    """
+    if not reconstructions:
+        return {"count": 0, "exact_rate": NAN, "edge_nll": NAN, "edge_auc": NAN, "edge_accuracy": NAN}
+    chance = np.concatenate([each.edge_probability for each in reconstructions])
+    there = np.concatenate([each.edge_there for each in reconstructions])
+    mixed = 0 < np.count_nonzero(there) < len(there)
+    return {
+        "count": len(reconstructions),
+        "exact_rate": float(np.mean([each.exact for each in reconstructions])),
+        "edge_nll": float(np.mean([each.edge_nll for each in reconstructions])),
+        "edge_auc": float(roc_auc_score(there, chance)) if mixed else NAN,
+        "edge_accuracy": float(np.mean((chance > 0.5) == there)) if len(there) else NAN,
+    }
