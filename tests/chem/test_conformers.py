@@ -52,7 +52,7 @@ def test_every_spelling_gets_the_same_positions_to_the_bit() -> None:
         assert len(match) == first.GetNumAtoms()
         rows = [sorted(map(tuple, each.GetConformer().GetPositions())) for each in (first, second)]
         assert rows[0] == rows[1], smiles
-    assert compared >= 8
+    assert compared >= 7
 
 
 def test_atoms_keep_their_order_and_stereo() -> None:
