@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -105,6 +105,13 @@ class PackedDataset:
             raise DataError("the two packed data sets have different channels: pack both alike")
         joined = {name: np.concatenate([both, other._arrays[name]]) for name, both in self._arrays.items()}
         return PackedDataset(joined, schema)
+
+    @property
+    def exchanged(self) -> Bool[np.ndarray, " g"]:
+        """Which graphs have nodes that a reflection exchanges (`mirror_slot`): mirror-symmetric molecules."""
+        node, graph, place = _spread(self._node_start, self.sizes, np.arange(len(self)))
+        moved = self._arrays["mirror_slot"][node] != place
+        return np.bincount(graph, moved, minlength=len(self)) > 0
 
     def subset(self, indices: Int[np.ndarray, " g"]) -> PackedDataset:
         """The graphs of `indices`, in that order, as a data set of their own."""

@@ -90,7 +90,15 @@ def split(
             f"{len(data)} graphs leave {len(training)} for training and {len(drawn)} for validation:"
             " lower validation_size or bring more data"
         )
-    return training, source.subset(drawn)
+    return repeat_exchanged(training, settings.exchanged_repeats), source.subset(drawn)
+
+
+def repeat_exchanged(data: PackedDataset, times: int) -> PackedDataset:
+    """The data set with every graph that has nodes which a reflection exchanges so many times, others once."""
+    if times == 1:
+        return data
+    counts = np.where(data.exchanged, times, 1)
+    return data.subset(np.repeat(np.arange(len(data)), counts))
 
 
 def _draw(rows: Int[np.ndarray, " g"], settings: TrainingConfig) -> Bool[np.ndarray, " g"]:
