@@ -94,7 +94,7 @@ def split(
 
 
 def repeat_exchanged(data: PackedDataset, times: int) -> PackedDataset:
-    """The data set with every graph that has nodes which a reflection exchanges so many times, others once."""
+    """The data set with graphs whose nodes a reflection exchanges so many times, all others once."""
     if times == 1:
         return data
     counts = np.where(data.exchanged, times, 1)
@@ -126,6 +126,9 @@ def _work(
         PackedDataset.load(data), PackedDataset.load(validation) if validation else None, config.training
     )
     model = Autoencoder(config.model, training.schema)
+    targets = training.targets(np.arange(len(training)))
+    if model.targets is not None and targets is not None:
+        model.targets.fit(targets)
     loop = Loop(fabric, model, config, training, validating, output)
     if resume:
         loop.resume()

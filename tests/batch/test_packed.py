@@ -73,7 +73,8 @@ def test_a_subset_has_the_graphs_in_the_order_asked_for(dataset):
 
 def test_graphs_with_nodes_that_a_reflection_exchanges(dataset, graphs):
     expected = [bool((graph.mirror_slot != graph.slot).any()) for graph in graphs]
-    assert any(expected) and not all(expected)
+    assert any(expected)
+    assert not all(expected)
     assert dataset.exchanged.tolist() == expected
 
 
