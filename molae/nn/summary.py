@@ -31,15 +31,15 @@ class SummaryConfig(Config):
         depth: Residual blocks between the pooled nodes and the code.
     """
 
-    size: PositiveInt = 128
-    width: PositiveInt = 128
-    layers: PositiveInt = 4
+    size: PositiveInt = 112
+    width: PositiveInt = 96
+    layers: PositiveInt = 3
     depth: PositiveInt = 2
 
 
 class RelationalLayer(nn.Module):
-    """Messages along the edges, by weights for each of their categories (Schlichtkrull et al. 2018,
-    arXiv:1703.06103).
+    """Messages along the edges, weighted channel by channel for each of their categories: relational
+    convolution (Schlichtkrull et al. 2018, arXiv:1703.06103) with diagonal matrices.
 
     Args:
         width: Channels of a node.
@@ -49,15 +49,15 @@ class RelationalLayer(nn.Module):
     def __init__(self, width: int, edge_types: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.send = nn.Linear(width, (edge_types - 1) * width, bias=False)
-        self.update = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.kinds = nn.Parameter(torch.randn(edge_types - 1, width))
+        self.update = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width))
 
     def forward(
         self, x: Float[Tensor, "b m d"], adjacency: Float[Tensor, "b m mt"]
     ) -> Float[Tensor, "b m d"]:
         """Returns the updated nodes; `adjacency` has a column for each neighbour and kind of edge."""
         normed = self.norm(x)
-        sent = self.send(normed).unflatten(2, (-1, x.shape[2])).flatten(1, 2)
+        sent = (normed.unsqueeze(2) * self.kinds).flatten(1, 2)
         received = torch.bmm(adjacency.to(sent.dtype), sent)
         return x + self.update(torch.cat([normed, received], dim=2))
 
