@@ -54,13 +54,16 @@ class Molecule(Sample):
         return _from_parts, (self.graph, self.mol.ToBinary(_BINARY), self.notes)
 
 
-def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = False) -> Schema:
+def molecule_schema(
+    max_nodes: int, coordinates: bool = True, hydrogens: bool = False, targets: tuple[str, ...] = ()
+) -> Schema:
     """What the graphs of a model of molecules carry.
 
     Args:
         max_nodes: Most atoms.
         coordinates: Whether atoms have positions; without, stereo is in categories of atoms and bonds.
         hydrogens: Whether hydrogens are nodes.
+        targets: What of the molecules a summary is taught.
     Returns:
         The schema.
     """
@@ -70,6 +73,7 @@ def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = 
         max_nodes=max_nodes,
         coordinates=coordinates,
         hydrogens=hydrogens,
+        targets=targets,
     )
 
 

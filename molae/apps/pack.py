@@ -69,9 +69,8 @@ def pack_file(
             return write_labelled(
                 [(row.number, _graph(row)) for row in rows], path, max_nodes, progress=progress
             )
-        schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens)
-        if descriptors:
-            schema = schema.model_copy(update={"targets": TAUGHT_DESCRIPTORS})
+        targets = TAUGHT_DESCRIPTORS if descriptors else ()
+        schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens, targets)
         summary = Summary()
         graphs = _molecules(reader, source, schema, conformers, summary, progress)
         first = next(graphs, None)
