@@ -190,10 +190,15 @@ def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule
 def _prepare(source: Source, schema: Schema) -> Prepared:
     if isinstance(source, str) and not schema.coordinates and not schema.hydrogens:
         return prepare_smiles(source)
-    return prepare(_parse(source), schema.hydrogens, schema.coordinates)
+    return prepare(parse_source(source), schema.hydrogens, schema.coordinates)
 
 
-def _parse(source: Source) -> Chem.Mol:
+def parse_source(source: Source) -> Chem.Mol:
+    """The RDKit molecule of a source.
+
+    Raises:
+        RowError: Why there is none.
+    """
     if isinstance(source, RowError):
         raise source
     if isinstance(source, LabelledGraph):
