@@ -205,15 +205,16 @@ def parse_source(source: Source) -> Chem.Mol:
         raise RowError("a graph, where the model takes molecules", "type")
     if not isinstance(source, bytes):
         return parse_smiles(source)
-    mol = _from_binary(source)
+    mol = from_binary(source)
     if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
         raise RowError("positions that are not finite numbers", "positions")
     return mol
 
 
 def _from_parts(graph: Graph, binary: bytes, notes: tuple[str, ...]) -> Molecule:
-    return Molecule(graph, notes, _from_binary(binary))
+    return Molecule(graph, notes, from_binary(binary))
 
 
-def _from_binary(binary: bytes) -> Chem.Mol:
+def from_binary(binary: bytes) -> Chem.Mol:
+    """The molecule of a binary form that `as_source` gave."""
     return Chem.Mol(binary)  # type: ignore[call-overload]  # RDKit's stub says str

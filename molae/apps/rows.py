@@ -40,7 +40,7 @@ class Noted(Protocol):
         ...
 
 
-I = TypeVar("I")
+T = TypeVar("T")
 R = TypeVar("R", bound=Noted)
 
 
@@ -169,8 +169,8 @@ def process_file(
 def process_rows(
     source: Source,
     output: str | Path,
-    items: Callable[[Chunk], list[I]],
-    function: Callable[[I], R | RowError],
+    items: Callable[[Chunk], list[T]],
+    function: Callable[[T], R | RowError],
     work: Callable[[Chunk, list[R | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]],
     options: Mapping[str, Any],
     *,
@@ -235,10 +235,10 @@ def _left_to_do(
     reader: Reader,
     store: PartStore,
     summary: Summary,
-    items: Callable[[Chunk], list[I]],
+    items: Callable[[Chunk], list[T]],
     progress: Progress,
     strict: bool,
-) -> Iterator[tuple[tuple[int, Chunk], list[I]]]:
+) -> Iterator[tuple[tuple[int, Chunk], list[T]]]:
     """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted."""
     for index, chunk in enumerate(reader):
         remarks = store.remarks(index) if store.done(index) else None

@@ -73,9 +73,7 @@ def _attempt(
     return found, failure
 
 
-def _embed(
-    mol: Chem.Mol, n: int, parameters: rdDistGeom.EmbedParameters
-) -> Float[np.ndarray, "s n 3"]:
+def _embed(mol: Chem.Mol, n: int, parameters: rdDistGeom.EmbedParameters) -> Float[np.ndarray, "s n 3"]:
     full = Chem.Mol(mol)
     try:
         with BlockLogs():

@@ -38,9 +38,7 @@ def is_same_isomer(first: Chem.Mol, second: Chem.Mol) -> bool:
     return Chem.MolToSmiles(first) == Chem.MolToSmiles(second) or same_stereo(first, second)
 
 
-def keep_configurations(
-    mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]
-) -> Bool[np.ndarray, " s"]:
+def keep_configurations(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) -> Bool[np.ndarray, " s"]:
     """Tells which of several conformers have every configuration that a molecule specifies.
 
     Args:

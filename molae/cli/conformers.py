@@ -56,7 +56,9 @@ def conformers(
     ] = False,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", metavar="SECONDS", help="Time for a molecule; what is made by then stays."),
+        typer.Option(
+            "--time-limit", metavar="SECONDS", help="Time for a molecule; what is made by then stays."
+        ),
     ] = None,
     smiles_column: SmilesColumn = None,
     id_column: IdColumn = None,

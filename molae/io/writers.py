@@ -91,8 +91,8 @@ def write_table(path: Path, suffix: str, schema: pa.Schema, tables: Callable[[],
 
     Parquet and CSV hold every column; in CSV, a vector is spread over columns `embedding_0`, `embedding_1`
     and so on. `.npz` holds vectors, numbers (float64) and text under the names of their columns, `.npy` the
-    vectors alone; in both, missing vectors and numbers are NaN. `.sdf` is the text of the last column, joined.
-    The same tables always give the same bytes.
+    vectors alone; in both, missing vectors and numbers are NaN. `.sdf` is the text of the last column. The
+    same tables always give the same bytes.
 
     Args:
         path: The final path.
@@ -129,9 +129,7 @@ def _write_records(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iter
 def _packed(write: _Write) -> _Write:
     """The same, compressed by gzip."""
 
-    def write_packed(
-        file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]
-    ) -> None:
+    def write_packed(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
         # Without a time and a name in its header, so that the same content gives the same bytes.
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
             write(cast(IO[bytes], packed), schema, tables)

@@ -15,11 +15,17 @@ from molae.chem.isomers import is_same_isomer
 
 DELTAS = (0.5, 0.75, 1.0)
 """Distances within which a conformer counts as found, in Å."""
+FIGURES = (
+    *("amr_recall", "amr_precision"),
+    *(f"coverage_{side}_{delta}" for delta in DELTAS for side in ("recall", "precision")),
+)
+"""Names of the figures of a molecule."""
 RESAMPLES = 2_000
 
 NAN = float("nan")
 
 Statistic = Literal["mean", "median"]
+Contrast = Literal["difference", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -53,22 +59,16 @@ class EnsembleComparison:
             `coverage_precision_δ`, shares from 0 to 1, for each δ of `DELTAS`; 0 where there is no sample.
         """
         if self.missing:
-            coverage = {name: 0.0 for delta in DELTAS for name in _coverage_names(delta)}
-            return {"amr_recall": NAN, "amr_precision": NAN, **coverage}
+            return {name: NAN if name.startswith("amr") else 0.0 for name in FIGURES}
         nearest_sample, nearest_reference = self.rmsds.min(axis=1), self.rmsds.min(axis=0)
         found = {
             "amr_recall": float(nearest_sample.mean()),
             "amr_precision": float(nearest_reference.mean()),
         }
         for delta in DELTAS:
-            recall, precision = _coverage_names(delta)
-            found[recall] = float((nearest_sample < delta).mean())
-            found[precision] = float((nearest_reference < delta).mean())
+            found[f"coverage_recall_{delta}"] = float((nearest_sample < delta).mean())
+            found[f"coverage_precision_{delta}"] = float((nearest_reference < delta).mean())
         return found
-
-
-FIGURES = tuple(EnsembleComparison(np.empty((1, 0))).figures())
-"""Names of the figures of a molecule."""
 
 
 def compare_ensembles(
@@ -137,7 +137,7 @@ class PairedInterval:
 def paired_bootstrap(
     values: Sequence[float],
     baseline: Sequence[float],
-    compare: Literal["difference", "ratio"] = "difference",
+    compare: Contrast = "difference",
     statistic: Statistic = "mean",
     *,
     resamples: int = RESAMPLES,
@@ -168,17 +168,15 @@ def paired_bootstrap(
         [average(pairs[random.integers(len(pairs), size=len(pairs))], axis=0) for _ in range(resamples)]
     )
     found, spread = (_contrast(each, compare) for each in (average(pairs, axis=0), drawn))
-    low, high = np.nanquantile(spread, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(found) else (NAN, NAN)
+    low, high = (
+        np.nanquantile(spread, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(found) else (NAN, NAN)
+    )
     return PairedInterval(float(found), float(low), float(high), len(pairs))
 
 
-def _contrast(averages: Float[np.ndarray, "... 2"], compare: str) -> Float[np.ndarray, "..."]:
+def _contrast(averages: Float[np.ndarray, "... 2"], compare: Contrast) -> Float[np.ndarray, "..."]:
     mine, other = averages[..., 0], averages[..., 1]
     if compare == "difference":
         return mine - other
     # A coverage may be 0 for every molecule of a resample.
     return np.divide(mine, other, out=np.full_like(mine, NAN), where=other != 0)
-
-
-def _coverage_names(delta: float) -> tuple[str, str]:
-    return f"coverage_recall_{delta}", f"coverage_precision_{delta}"

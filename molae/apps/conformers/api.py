@@ -48,7 +48,9 @@ def conformers(
     isomer = sample_isomers(as_source(molecule), open_generator(model, time_limit), request)[0]
     sampled = isomer.sampled
     mol = with_positions(isomer.mol, sampled.positions)
-    for conformer, made_by, energy in zip(mol.GetConformers(), sampled.made_by, sampled.energies, strict=True):
+    for conformer, made_by, energy in zip(
+        mol.GetConformers(), sampled.made_by, sampled.energies, strict=True
+    ):
         conformer.SetProp("molae_generator", made_by)
         if sampled.method is not None:
             conformer.SetDoubleProp("molae_energy_kcal_mol", float(energy))

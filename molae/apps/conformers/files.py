@@ -130,7 +130,9 @@ def _records(isomer: Isomer, item: Item) -> Iterator[str]:
     if sampled.method is not None:
         common["molae_energy_method"] = sampled.method
         lowest = np.nanmin(sampled.energies)
-    for conformer, made_by, energy in zip(mol.GetConformers(), sampled.made_by, sampled.energies, strict=True):
+    for conformer, made_by, energy in zip(
+        mol.GetConformers(), sampled.made_by, sampled.energies, strict=True
+    ):
         properties = common | {"molae_generator": made_by}
         if sampled.method is not None:
             properties["molae_energy_kcal_mol"] = f"{energy:.4f}"

@@ -58,7 +58,7 @@ def read_whole(source: Source) -> tuple[Chem.Mol, tuple[str, ...]]:
 def sample_isomers(
     source: Source, generator: ConformerGenerator, request: Request, enumerate_stereo: bool = False
 ) -> list[Isomer]:
-    """Makes the ensemble of a molecule; where its stereo is open, of an isomer that the seed picks, or of all.
+    """Makes the ensemble of a molecule; where its stereo is open, of an isomer that the seed picks, or all.
 
     Args:
         source: The molecule.

@@ -111,7 +111,7 @@ def sample_conformers(mol: Chem.Mol, generator: ConformerGenerator, request: Req
     if len(sampled.positions) < request.n:
         sampled = _with_note(sampled, "fewer conformers than asked for: the others failed, or time ran out")
     if request.relax != "none":
-        sampled = _relaxed(mol, sampled, request.relax, end)
+        sampled = relax_sampled(mol, sampled, request.relax, end)
     if request.prune_rmsd is not None:
         sampled = sampled.take(distinct(with_positions(mol, sampled.positions), request.prune_rmsd))
     return sampled
@@ -134,7 +134,9 @@ def _generate(mol: Chem.Mol, generator: ConformerGenerator, request: Request, en
             found += list(more)
             made_by += [f"{ETKDG}: {reason}"] * len(more)
     sampled = _unrelaxed(np.array(found), made_by)
-    return _with_note(sampled, f"conformers by ETKDGv3 instead of the model: {reason}") if missing else sampled
+    return (
+        _with_note(sampled, f"conformers by ETKDGv3 instead of the model: {reason}") if missing else sampled
+    )
 
 
 def _ask_model(
@@ -163,8 +165,19 @@ def _seed(seed: int, turn: int) -> int:
     return seed if turn == 0 else int(np.random.SeedSequence((seed, turn)).generate_state(1)[0] // 2)
 
 
-def _relaxed(mol: Chem.Mol, sampled: Sampled, relax: Relax, end: float | None) -> Sampled:
-    """Relaxed conformers by energy; those that failed or became another isomer, or that time did not allow, are out."""
+def relax_sampled(mol: Chem.Mol, sampled: Sampled, relax: Relax, end: float | None = None) -> Sampled:
+    """Relaxes an ensemble.
+
+    Args:
+        mol: The molecule, as for `sample_conformers`.
+        sampled: Its conformers.
+        relax: `mmff` or `gfn2`.
+        end: Time of the monotonic clock after which no further conformer is begun; None for any.
+    Returns:
+        The conformers by energy, without those that failed, became another isomer, or were not begun.
+    Raises:
+        RowError: If not one is left.
+    """
     places: list[int] = []
     positions, energies = [], []
     method: str | None = None
@@ -185,7 +198,9 @@ def _relaxed(mol: Chem.Mol, sampled: Sampled, relax: Relax, end: float | None) -
         raise failure
     kept = replace(sampled.take(places), positions=np.array(positions), energies=np.array(energies))
     if len(places) < len(sampled.positions):
-        kept = _with_note(kept, "conformers left out: relaxation failed or gave another molecule, or time ran out")
+        kept = _with_note(
+            kept, "conformers left out: relaxation failed or gave another molecule, or time ran out"
+        )
     if method is None:
         return _with_note(kept, "not relaxed: neither MMFF94s nor UFF has parameters")
     return replace(kept, method=method).take(np.argsort(kept.energies, kind="stable").tolist())
