@@ -311,10 +311,9 @@ def _report(name: str, found: _Found, seeds: Sequence[int], baselines: Sequence[
     seconds = sum(run.seconds for run in every)
     samples = sum(run.comparison.rmsds.shape[1] for run in every)
     mean = {key: float(np.mean([each[key] for each in figures])) for key in figures[0]}
-    deviation = {key: float(np.std([each[key] for each in figures], ddof=1)) for key in _OVER_MOLECULES}
     return {
         "figures": _without_nan(mean),
-        "deviation": _without_nan(deviation) if len(seeds) > 1 else None,
+        "deviation": _deviation(figures) if len(seeds) > 1 else None,
         "failures": dict(Counter(run.failure for run in every if run.failure)),
         "by_etkdg": sum(run.by_etkdg for run in every),
         "seconds": seconds,
@@ -324,6 +323,11 @@ def _report(name: str, found: _Found, seeds: Sequence[int], baselines: Sequence[
             other: _against(runs, found.of(other, seeds), seeds[0]) for other in baselines if other != name
         },
     }
+
+
+def _deviation(figures: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
+    """Standard deviation over the seeds."""
+    return _without_nan({name: float(np.std([f[name] for f in figures], ddof=1)) for name in _OVER_MOLECULES})
 
 
 def _against(runs: list[list[Run]], baseline: list[list[Run]], seed: int) -> dict[str, Any]:
