@@ -35,7 +35,8 @@ ATTEMPTS: tuple[tuple[int, dict[str, int]], ...] = (
 SEED_STRIDE = 10_007
 # Conformers nearer than this to one another are one minimum, in Å.
 DISTINCT_RMSD = 0.125
-_EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
+EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
+"""Place among the failure counts of an embedding."""
 
 
 def embed_conformer(
@@ -156,7 +157,7 @@ def _embed(
         identifiers = [i for i in rdDistGeom.EmbedMultipleConfs(full, tries, parameters) if i >= 0]
     except (RuntimeError, ValueError) as error:
         raise RowError(f"no 3D conformer: {error}", "embed_failed") from error
-    if not identifiers and parameters.GetFailureCounts()[_EXCEEDED_TIMEOUT]:
+    if not identifiers and parameters.GetFailureCounts()[EXCEEDED_TIMEOUT]:
         raise RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")
     if not identifiers:
         raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")

@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from rdkit.rdBase import BlockLogs
 
-from molae.chem.conformers import ATTEMPTS, TIMEOUT, etkdg_parameters
+from molae.chem.conformers import ATTEMPTS, EXCEEDED_TIMEOUT, TIMEOUT, etkdg_parameters
 from molae.chem.isomers import keep_configurations
 from molae.errors import RowError
 
@@ -44,7 +44,8 @@ def sample_etkdg(
         made, failure = _attempt(mol, n - len(found), tries, seed, end, settings)
         found += made
         reason = failure or reason
-        if len(found) == n or (failure is not None and failure.kind == "embed_timeout"):
+        hopeless = failure is not None and failure.kind == "embed_timeout" and "useRandomCoords" in settings
+        if len(found) == n or hopeless or (end is not None and monotonic() > end):
             break
     if not found:
         raise reason
@@ -64,6 +65,8 @@ def _attempt(
         parameters = etkdg_parameters(seed, min(TIMEOUT, left), **settings)
         parameters.randomSeed += start
         positions = _embed(mol, min(_AT_ONCE, tries * n - start), parameters)
+        if not len(positions) and parameters.GetFailureCounts()[EXCEEDED_TIMEOUT]:
+            return found, RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")
         right = keep_configurations(mol, positions)
         if len(positions) and not right.all():
             failure = RowError("every embedded geometry is another stereoisomer", "stereo_mismatch")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from rdkit import Chem
 
 from molae.apps.conformers.generator import ConformerGenerator
 from molae.apps.conformers.sampled import Request, Sampled, sample_conformers
 from molae.apps.molecules import Source, parse_source
-from molae.chem.isomers import open_isomers
+from molae.chem.etkdg import sample_etkdg
+from molae.chem.isomers import open_isomers, with_positions
 from molae.chem.parse import OPEN_STEREO, count_open_stereo, prepare
+from molae.chem.stereo import assign_stereo_from_positions
 from molae.errors import RowError
 
 logger = logging.getLogger("molae.apps")
 
 MAX_ISOMERS = 64
-"""Most isomers that are enumerated, or tried where one is picked and the first are impossible."""
+"""Most isomers that are enumerated."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +76,24 @@ def sample_isomers(
     if not places:
         sampled = sample_conformers(mol, generator, request)
         return [Isomer(mol, sampled, "specified", notes + sampled.notes)]
+    left_open = f"{OPEN_STEREO} in {places} place{'s' * (places > 1)}"
+    if not enumerate_stereo:
+        notes = (*notes, f"{left_open}: one isomer is picked at random")
+        isomer = _pick(mol, request)
+        sampled = sample_conformers(isomer, generator, request)
+        return [Isomer(isomer, sampled, "picked", notes + sampled.notes)]
+    notes = (*notes, f"{left_open}: all isomers are made")
     found: list[Isomer] = []
-    failure: RowError | None = None
-    stereo = "enumerated" if enumerate_stereo else "picked"
-    taken = "all isomers are made" if enumerate_stereo else "one isomer is picked at random"
-    notes = (*notes, f"{OPEN_STEREO} in {places} place{'s' * (places > 1)}: {taken}")
-    for isomer in _in_random_order(mol, request.seed, enumerate_stereo):
+    failure = RowError("no stereoisomer of it can be written", "no_isomer")
+    for isomer in open_isomers(mol, request.seed, MAX_ISOMERS):
         try:
             sampled = sample_conformers(isomer, generator, request)
         except RowError as error:
             failure = error
             continue
-        found.append(Isomer(isomer, sampled, stereo, notes + sampled.notes))
-        if not enumerate_stereo:
-            break
+        found.append(Isomer(isomer, sampled, "enumerated", notes + sampled.notes))
     if not found:
-        raise failure or RowError("no stereoisomer of it can be written", "no_isomer")
+        raise failure
     return found
 
 
@@ -109,12 +111,9 @@ def try_isomers(
         return RowError(f"no conformers: {type(error).__name__}: {reason}", "unexpected")
 
 
-def _in_random_order(mol: Chem.Mol, seed: int, enumerate_stereo: bool) -> Iterator[Chem.Mol]:
-    isomers = open_isomers(mol, seed, MAX_ISOMERS)
-    if enumerate_stereo:
-        yield from isomers
-        return
-    # RDKit gives a few isomers in a fixed order, only many in a random one.
-    drawn = list(isomers)
-    for place in np.random.default_rng(seed).permutation(len(drawn)):
-        yield drawn[place]
+def _pick(mol: Chem.Mol, request: Request) -> Chem.Mol:
+    """The isomer that an embedding gives: of those that can be built, one at random."""
+    positions = sample_etkdg(mol, 1, request.seed, request.time_limit)
+    isomer = assign_stereo_from_positions(with_positions(mol, positions))
+    isomer.RemoveAllConformers()
+    return isomer
