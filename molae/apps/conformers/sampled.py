@@ -144,7 +144,7 @@ def _ask_model(
 ) -> tuple[list[Float[np.ndarray, "n 3"]], str]:
     """Up to n conformers of the right isomer, and why there are no more."""
     found: list[Float[np.ndarray, "n 3"]] = []
-    reason = "wrong stereo of what the model made"
+    reason = "wrong stereo or no finite positions in what the model made"
     for turn in range(_ROUNDS):
         missing = request.n - len(found)
         if not missing:
