@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from molae.apps.conformers.api import conformers
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.graphs import decode_graphs, generate_graphs, pack_graphs
@@ -28,6 +29,7 @@ __all__ = [
     "PropertyClassifier",
     "PropertyRegressor",
     "__version__",
+    "conformers",
     "decode_graphs",
     "embed",
     "generate_graphs",
@@ -41,6 +43,7 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
+    "conformers": "molae.apps.conformers.api",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
     "generate_graphs": "molae.apps.graphs",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from molae.cli.conformers import conformers
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
 from molae.cli.fit import fit
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command()(embed)
 app.command()(reconstruct)
+app.command()(conformers)
 app.command()(fit)
 app.command()(predict)
 app.command()(train)
