@@ -117,6 +117,7 @@ def process_file(
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
+    metadata: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Reads molecules, works on them chunk by chunk, and writes the input's columns with new ones.
@@ -130,6 +131,7 @@ def process_file(
         on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
         suffixes: Formats that can hold the output.
+        metadata: What a Parquet file should tell of itself, beside its columns.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -144,7 +146,7 @@ def process_file(
     with (
         source.open() as reader,
         sample_workers(schema, source.seed, source.num_workers) as workers,
-        PartStore(output, source.path, settings, resume, suffixes) as store,
+        PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
         left = _left_to_do(reader, store, summary, progress, on_error == "fail")
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
