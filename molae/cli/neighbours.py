@@ -35,7 +35,7 @@ class SearchName(StrEnum):
 
     auto = "auto"
     exact = "exact"
-    index = "index"
+    indexed = "index"
 
 
 def neighbours(

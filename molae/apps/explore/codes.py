@@ -172,9 +172,9 @@ def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     sizes = pc.unique(pc.list_value_length(column.drop_null())).to_pylist()
     if len(sizes) > 1:
         raise ValueError(f"the codes differ in length: {sorted(sizes)}")
-    matrix = np.full((len(column), sizes[0] if sizes else 1), np.nan, dtype=np.float32)
-    valid = column.is_valid().to_numpy()
-    matrix[valid] = pc.list_flatten(column.drop_null()).to_numpy().reshape(valid.sum(), -1)
+    size = sizes[0] if sizes else 1
+    matrix = np.full((len(column), size), np.nan, dtype=np.float32)
+    matrix[column.is_valid().to_numpy()] = pc.list_flatten(column.drop_null()).to_numpy().reshape(-1, size)
     return matrix
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -48,7 +48,7 @@ class Page:
     smiles: Sequence[str]
     canonical: Sequence[str]
     names: Sequence[str]
-    about: dict[str, Sequence[str]]
+    about: Mapping[str, Sequence[str]]
     colours: Colours | None
 
 
