@@ -132,6 +132,7 @@ def process_file(
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
+    metadata: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Reads molecules, works on them chunk by chunk, and writes the input's columns with new ones.
@@ -145,6 +146,7 @@ def process_file(
         on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
         suffixes: Formats that can hold the output.
+        metadata: What a Parquet file should tell of itself, beside its columns.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -162,6 +164,7 @@ def process_file(
         on_error=on_error,
         resume=resume,
         suffixes=suffixes,
+        metadata=metadata,
         progress=progress,
     )
 
@@ -177,6 +180,7 @@ def process_rows(
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
+    metadata: Mapping[str, str] | None = None,
     chunk_size: int | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
@@ -192,6 +196,7 @@ def process_rows(
         on_error: Likewise.
         resume: Likewise.
         suffixes: Likewise.
+        metadata: Likewise.
         chunk_size: Rows of a chunk, None for `CHUNK_SIZE`.
         progress: Told after every few rows.
     Returns:
@@ -208,7 +213,7 @@ def process_rows(
     with (
         source.open(chunk_size) as reader,
         Workers(function, source.num_workers) as workers,
-        PartStore(output, source.path, settings, resume, suffixes) as store,
+        PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
         left = _left_to_do(reader, store, summary, items, progress, on_error == "fail")
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):

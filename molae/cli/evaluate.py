@@ -86,8 +86,9 @@ def reconstruction(
     from molae.apps.evaluate import evaluate_reconstruction
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     source = Source(input, smiles_column, None, num_workers, seed)
     with terminal.progress("evaluating") as progress:
@@ -132,8 +133,9 @@ def graphs(
     from molae.apps.evaluate_graphs import evaluate_graphs
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     source = Source(input, None, None, num_workers, seed)
     fitted = None if train is None else Source(train, None, None, num_workers, seed)
@@ -260,8 +262,9 @@ def properties(
     from molae.apps.properties.evaluate import evaluate_properties
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     chosen = split_options(split, split_column, time_column, test_size, seed)
     with terminal.progress("computing features") as progress:
@@ -280,13 +283,6 @@ def properties(
     for each in report["targets"]:
         _print_methods(each, report)
     terminal.say(f"written to {output}")
-
-
-def _require_folder(output: Path) -> None:
-    from molae.errors import DataError
-
-    if not output.parent.is_dir():
-        raise DataError(f"there is no folder {output.parent} to write {output.name} to")
 
 
 def _write(report: dict[str, Any], output: Path) -> None:

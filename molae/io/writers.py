@@ -60,6 +60,16 @@ def output_suffix(path: Path, allowed: Sequence[str]) -> str:
     raise DataError(f"{path}: cannot write this suffix here, expected one of {' '.join(allowed)}")
 
 
+def check_folder(path: Path) -> None:
+    """Makes sure, before any work, that the folder of an output is there.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if not path.parent.is_dir():
+        raise DataError(f"there is no folder {path.parent} to write {path.name} to")
+
+
 def matrix_column(matrix: Float[np.ndarray, "n d"], valid: Bool[np.ndarray, " n"]) -> pa.FixedSizeListArray:
     """Makes a column of vectors, float32 lists of fixed size, null where a row is not valid.
 
