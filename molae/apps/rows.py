@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, as_source
+from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reading import sample_workers
 from molae.apps.samples import Sample
@@ -51,9 +51,9 @@ class Source:
     num_workers: int = 0
     seed: int = 0
 
-    def open(self) -> Reader:
-        """Opens the file, and logs where the molecules come from."""
-        reader = open_rows(self.path, self.smiles_column, self.id_column, CHUNK_SIZE)
+    def open(self, chunk_size: int = CHUNK_SIZE) -> Reader:
+        """Opens the file, to be read `chunk_size` rows at a time, and logs where the molecules come from."""
+        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
         read = "graphs" if reader.holds_graphs else f"molecules from {column}"
         logger.info("%s: %s", self.path, read)
@@ -138,11 +138,12 @@ def process_file(
         RowError: With `on_error="fail"`, naming file, row and reason.
     """
     summary = Summary()
+    size = chunk_size(schema)
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
-    settings |= {"id_column": source.id_column, "chunk_size": CHUNK_SIZE, "dropped": on_error == "drop"}
+    settings |= {"id_column": source.id_column, "chunk_size": size, "dropped": on_error == "drop"}
     with (
-        source.open() as reader,
+        source.open(size) as reader,
         sample_workers(schema, source.seed, source.num_workers) as workers,
         PartStore(output, source.path, settings, resume, suffixes) as store,
     ):

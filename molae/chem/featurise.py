@@ -29,10 +29,12 @@ from molae.types import Graph
 _SYMBOL = {symbol: category for category, symbol in enumerate(ELEMENTS)}
 _ELEMENT = {number: category for category, number in enumerate(ATOMIC_NUMBERS)}
 _CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
-# Category by twice the order of the bond.
-_BY_ORDER = np.full(7, -1)
+# Category by twice the order of the bond, which is at most 6.
+_BY_ORDER = np.full(13, -1)
 _BY_ORDER[[0, 2, 4, 6, 3]] = range(len(BONDS))
-_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
+# As a pattern: few molecules have a radical, and to search one is quicker than to ask all of its atoms.
+_RADICAL = Chem.RWMol()
+_RADICAL.AddAtom(rdqueries.NumRadicalElectronsGreaterQueryAtom(0))
 _WRITTEN = re.compile(
     r"\[(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
 )
@@ -80,8 +82,8 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     slot[order] = np.arange(n)
     nodes = np.zeros((n, len(ISOMER_CHANNELS)), dtype=np.int64)
     nodes[order, :3] = _as_written(mol, written)
-    for atom in mol.GetAtomsMatchingQuery(_RADICAL):
-        nodes[atom.GetIdx(), :4] = _atom(atom)
+    for (radical,) in mol.GetSubstructMatches(_RADICAL, maxMatches=n):
+        nodes[radical, :4] = _atom(mol.GetAtomWithIdx(radical))
     edges = _edge_matrix(mol)
     if written.has_centres:
         for place, parity in parities(written.smiles).items():
@@ -154,11 +156,10 @@ def _read(text: str) -> tuple[int, int, int] | None:
 
 def _edge_matrix(mol: Chem.Mol) -> Int[np.ndarray, "n n"]:
     """Matrix of bond categories."""
-    doubled = (2 * Chem.GetAdjacencyMatrix(mol, useBO=True, force=True)).astype(np.int64)
-    known = doubled.size == 0 or doubled.max() < len(_BY_ORDER)
-    edges = _BY_ORDER[doubled] if known else np.full_like(doubled, -1)
+    doubled = 2 * Chem.GetAdjacencyMatrix(mol, useBO=True, force=True)
+    edges = _BY_ORDER.take(doubled.astype(np.intp))
     # Bonds of a kind that is not known, or that has a direction, are not in the matrix as others are.
-    if (edges < 0).any() or np.count_nonzero(edges) != 2 * mol.GetNumBonds():
+    if np.count_nonzero(edges > 0) != 2 * mol.GetNumBonds():
         for bond in mol.GetBonds():
             _require_bond(bond)
     return edges

@@ -10,17 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from standin import SCHEMA, TinyAutoencoder
 
-from molae import checkpoint
+from molae import catalogue, checkpoint
 from molae.autoencoder import AutoencoderConfig
-from molae.checkpoint import (
-    CONFIG,
-    available,
-    load_checkpoint,
-    read_description,
-    resolve,
-    save_checkpoint,
-    write_directory,
-)
+from molae.catalogue import CONFIG, available, read_description, resolve
+from molae.checkpoint import load_checkpoint, save_checkpoint, write_directory
 from molae.errors import CheckpointError
 
 WEIGHTS = checkpoint.WEIGHTS.format(number=1)
@@ -185,7 +178,7 @@ def test_large_weights_are_spread_over_files(
 
 
 def test_every_older_format_has_a_migration() -> None:
-    assert sorted(checkpoint.MIGRATIONS) == list(range(1, checkpoint.FORMAT_VERSION))
+    assert sorted(catalogue.MIGRATIONS) == list(range(1, catalogue.FORMAT_VERSION))
 
 
 def test_models_are_found_by_name_or_path(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

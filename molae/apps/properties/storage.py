@@ -19,7 +19,8 @@ from molae.apps.properties.calibration import Probabilities, Training
 from molae.apps.properties.model import HEADS, PropertyModel, Recipe
 from molae.apps.properties.scaling import Scaling
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import fingerprint, read_description, resolve, write_directory
+from molae.catalogue import fingerprint, read_description, resolve
+from molae.checkpoint import write_directory
 from molae.chem.descriptors import DESCRIPTOR_NAMES
 from molae.errors import CheckpointError, DataError
 
