@@ -4,8 +4,7 @@ Everything is CPU time of one thread, so that other work on the machine counts l
 `--repeats` turns in which the stages follow one another. The stages are those of `molae embed`:
 
     read       rows of the file
-    parse      SMILES to sanitised molecules
-    featurise  molecules to arrays in canonical order
+    featurise  SMILES to sanitised molecules, and these to arrays in canonical order
     collate    arrays to padded batches of similar size
     encode     batches to codes
     write      codes and columns to Parquet, by way of the parts that a run can resume from
@@ -30,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,16 +42,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from molae.apps.embed import batches, to_batch
 from molae.apps.loading import open_model
-from molae.apps.molecules import Molecule, chunk_size
-from molae.apps.rows import Source
+from molae.apps.molecules import chunk_size
+from molae.apps.reading import try_sample
+from molae.apps.rows import Source, chunk_sources
+from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.batch.dense import DenseBatch
-from molae.chem.featurise import featurise_isomer
-from molae.chem.parse import Prepared, prepare_smiles
 from molae.errors import RowError
 from molae.io import Chunk, PartStore, matrix_column, outcome
 
-STAGES = ("read", "parse", "featurise", "collate", "encode", "write")
+STAGES = ("read", "featurise", "collate", "encode", "write")
 PARSER, ARITHMETIC = "floor: RDKit's parser alone", "floor: arithmetic of the encoder"
 
 
@@ -107,13 +106,11 @@ def run_stages(
     count, operations = 0, 0.0
     with PartStore(output, source, {}) as store:
         for index, chunk in enumerate(_chunks(source, model, clock)):
-            smiles = [row.smiles for row in chunk.rows]
             with clock.measure(PARSER):
-                _ = [Chem.MolFromSmiles(text or "") for text in smiles]
-            with clock.measure("parse"):
-                prepared = [_attempt(prepare_smiles, text) for text in smiles]
+                _ = [Chem.MolFromSmiles(row.smiles or "") for row in chunk.rows]
+            sources = chunk_sources(chunk)
             with clock.measure("featurise"):
-                read = [_attempt(_featurise, each, model.schema.max_nodes) for each in prepared]
+                read = [try_sample(each, model.schema) for each in sources]
             with clock.measure("collate"):
                 batched = [(p, to_batch(model, b)) for p, b in batches(read, arguments.batch_size)]
             codes = torch.full((len(read), model.config.code_size), torch.nan)
@@ -122,7 +119,7 @@ def run_stages(
                     codes[places] = model.encode(batch).invariant
             with clock.measure("write"):
                 store.write(index, chunk.columns, _columns(read, codes))
-            count += len(smiles)
+            count += len(chunk.rows)
             operations += _count_operations(model, [batch for _, batch in batched])
         with clock.measure("write"):
             store.finish()
@@ -180,7 +177,7 @@ def _chemprop_command(file: Path, folder: Path, arguments: argparse.Namespace) -
     smiles = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
     table.write_text("\n".join(["smiles", *smiles]) + "\n")
     options: list[str | Path] = ["-s", "smiles", "--model-paths", arguments.chemprop_model]
-    options += ["--accelerator", "cpu", "-o", folder / "fingerprints.csv"]
+    options += ["--ffn-block-index", "0", "--accelerator", "cpu", "-o", folder / "fingerprints.csv"]
     return [arguments.chemprop, "fingerprint", "-i", table, *options]
 
 
@@ -195,18 +192,7 @@ def _chunks(source: Path, model: Autoencoder, clock: Clock) -> Iterator[Chunk]:
             yield chunk
 
 
-def _attempt(function: Callable[..., Any], given: Any, *further: Any) -> Any:
-    try:
-        return given if isinstance(given, RowError) else function(given, *further)
-    except RowError as error:
-        return error
-
-
-def _featurise(prepared: Prepared, max_nodes: int) -> Molecule:
-    return Molecule(featurise_isomer(prepared.mol, max_nodes), prepared.notes, prepared.mol)
-
-
-def _columns(read: list[Molecule | RowError], codes: torch.Tensor) -> dict[str, pa.Array]:
+def _columns(read: list[Sample | RowError], codes: torch.Tensor) -> dict[str, pa.Array]:
     errors = [each if isinstance(each, RowError) else None for each in read]
     return outcome(errors) | {"embedding": matrix_column(codes.numpy(), ~codes.isnan().any(1).numpy())}
 

@@ -149,8 +149,8 @@ def test_older_formats_are_migrated_step_by_step(
     def rename_again(old: dict[str, Any]) -> dict[str, Any]:
         return {"config" if key == "options" else key: value for key, value in old.items()}
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 5)
-    monkeypatch.setattr(checkpoint, "MIGRATIONS", {3: rename, 4: rename_again})
+    monkeypatch.setattr(catalogue, "FORMAT_VERSION", 5)
+    monkeypatch.setattr(catalogue, "MIGRATIONS", {3: rename, 4: rename_again})
     assert load_checkpoint(saved).config == model.config
     assert read_description(saved)["format_version"] == 5
 
@@ -182,7 +182,7 @@ def test_every_older_format_has_a_migration() -> None:
 
 
 def test_models_are_found_by_name_or_path(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_shipped", lambda: saved.parent)
+    monkeypatch.setattr(catalogue, "_shipped", lambda: saved.parent)
     assert available() == ["saved"]
     assert resolve("saved") == saved
     assert resolve(str(saved)) == saved
