@@ -18,7 +18,7 @@ from molae.apps.reading import sample_workers
 from molae.apps.rows import Progress, Source, chunk_sources, no_progress
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import fingerprint, read_description, resolve
+from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import DataError, RowError
 from molae.metrics.graph_sets import compare_sets
 from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs

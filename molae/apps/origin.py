@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from molae.checkpoint import fingerprint, read_description, resolve
+from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import CheckpointError
 
 _KEY = "molae"

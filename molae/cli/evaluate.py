@@ -209,8 +209,9 @@ def conformers(
     """
     from molae.apps.conformers.evaluate import evaluate_conformers
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     files = dict(_named(each) for each in samples or ())
     with terminal.progress("evaluating") as progress:

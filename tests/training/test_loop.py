@@ -18,7 +18,8 @@ from torch import Tensor
 import molae.checkpoint
 import molae.training.run
 from molae.batch.packed import PackedDataset
-from molae.checkpoint import load_checkpoint, read_description
+from molae.catalogue import read_description
+from molae.checkpoint import load_checkpoint
 from molae.errors import DataError, TrainingError
 from molae.training import TrainConfig, parse_config, train
 from molae.training.run import build_fabric, split

@@ -205,6 +205,7 @@ def describe(
     sources = as_sources(molecules)
     gathering = Gathering(featuriser)
     with molecule_workers(featuriser.schema, seed, num_workers) as workers:
-        for _, read in workers.map_chunks(in_chunks(sources), lambda count: progress(count, len(sources))):
+        chunks = in_chunks(sources, featuriser.schema)
+        for _, read in workers.map_chunks(chunks, lambda count: progress(count, len(sources))):
             gathering.add(first_conformers(read))
     return gathering.result()
