@@ -13,7 +13,7 @@ from molae.errors import CheckpointError
 from molae.registry import nearest
 
 CONFIG = "config.json"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 def _name_files(description: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,16 @@ def _without_lanes(description: dict[str, Any]) -> dict[str, Any]:
     return dict(description) | {"config": config}
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _name_files, 2: _without_lanes}
+def _without_summary(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 3, no code had a summary and no graph a target; what is not named is absent still."""
+    return dict(description)
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: _name_files,
+    2: _without_lanes,
+    3: _without_summary,
+}
 """For each older format version, what turns its `config.json` into that of the next version."""
 
 

@@ -241,7 +241,7 @@ def properties(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
     ] = Path("properties.json"),
-    model: Model = "molecule",
+    model: Model = "graph",
     split: Split = SplitKind.scaffold,
     split_column: SplitColumn = None,
     time_column: TimeColumn = None,

@@ -149,10 +149,11 @@ def test_older_formats_are_migrated_step_by_step(
     def rename_again(old: dict[str, Any]) -> dict[str, Any]:
         return {"config" if key == "options" else key: value for key, value in old.items()}
 
-    monkeypatch.setattr(catalogue, "FORMAT_VERSION", 5)
-    monkeypatch.setattr(catalogue, "MIGRATIONS", {3: rename, 4: rename_again})
+    now = catalogue.FORMAT_VERSION
+    monkeypatch.setattr(catalogue, "FORMAT_VERSION", now + 2)
+    monkeypatch.setattr(catalogue, "MIGRATIONS", {now: rename, now + 1: rename_again})
     assert load_checkpoint(saved).config == model.config
-    assert read_description(saved)["format_version"] == 5
+    assert read_description(saved)["format_version"] == now + 2
 
 
 def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) -> None:

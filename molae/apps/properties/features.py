@@ -52,7 +52,7 @@ class Featuriser:
     def __init__(
         self,
         names: Iterable[str],
-        model: Model = "molecule",
+        model: Model = "graph",
         device: str = "auto",
         batch_size: int = BATCH_SIZE,
         descriptor_names: Sequence[str] = DESCRIPTOR_NAMES,
