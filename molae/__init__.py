@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
-    from molae.apps.graphs import decode_graphs, generate_graphs, pack_graphs
+    from molae.apps.generate import generate_graphs, generate_molecules
+    from molae.apps.graphs import decode_graphs, pack_graphs
     from molae.apps.loading import load
     from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
     from molae.apps.reconstruct import interpolate, reconstruct
@@ -31,6 +32,7 @@ __all__ = [
     "decode_graphs",
     "embed",
     "generate_graphs",
+    "generate_molecules",
     "interpolate",
     "load",
     "pack_graphs",
@@ -43,7 +45,8 @@ _HOMES = {
     "PropertyRegressor": "molae.apps.properties.estimators",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
-    "generate_graphs": "molae.apps.graphs",
+    "generate_graphs": "molae.apps.generate",
+    "generate_molecules": "molae.apps.generate",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",
     "pack_graphs": "molae.apps.graphs",

@@ -2,7 +2,7 @@
 
 code, g = encoder(x)            molae.encoder   (the permutation of g is predicted in molae.align)
 x̂ = decoder(code)               molae.decoder
-loss(g · x̂, x)                  molae.loss
+loss(g · x̂, x)                  molae.loss      (what is asked of the code besides: molae.regularise)
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from molae.loss.reconstruction import (
     reconstruction_terms,
 )
 from molae.registry import Config
+from molae.regularise import REGULARISERS, Context
 from molae.types import Decoded, Encoding
 
 
@@ -42,6 +43,7 @@ class AutoencoderConfig(Config):
         aligner: Aligner and its configuration.
         decoder: Decoder and its configuration.
         loss: Weights of the loss.
+        regulariser: Regulariser of the code and its configuration; none unless told.
         mirror: Share of the training batches that are replaced by their mirror images; graphs without
             coordinates have none.
     """
@@ -51,6 +53,7 @@ class AutoencoderConfig(Config):
     aligner: dict[str, Any] = Field(default_factory=lambda: {"name": "canonical"})
     decoder: dict[str, Any] = Field(default_factory=lambda: {"name": "slots"})
     loss: LossConfig = LossConfig()
+    regulariser: dict[str, Any] | None = None
     mirror: float = 0.5
 
 
@@ -70,6 +73,9 @@ class Autoencoder(nn.Module):
         self.aligner = ALIGNERS.build(config.aligner, schema, width)
         self.encoder = ENCODERS.build(config.encoder, schema, self.aligner, config.code_size)
         self.decoder = DECODERS.build(config.decoder, schema, self.encoder.irreps)
+        self.regulariser = None
+        if config.regulariser is not None:
+            self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.irreps)
 
     def encode(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch (see `molae.encoder.Encoder.forward`)."""
@@ -83,12 +89,17 @@ class Autoencoder(nn.Module):
         """The same as `loss`, so that wrappers which call the module train it."""
         return self.loss(batch)
 
-    def loss(self, batch: DenseBatch, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Measures the reconstruction of a batch.
+    def loss(
+        self, batch: DenseBatch, generator: torch.Generator | None = None, step: int | None = None
+    ) -> dict[str, Tensor]:
+        """Measures the reconstruction of a batch, and its codes where there is a regulariser.
 
         Args:
             batch: The graphs.
-            generator: Decides which batches are mirrored; none are without it.
+            generator: Decides which batches are mirrored, and gives the noise on the code; there is neither
+                without it.
+            step: Number of the training step, by which terms of the regulariser are weighed; None for after
+                all its schedules.
         Returns:
             `loss`, the mean over the graphs of the sum of all terms; and the mean of each term.
         """
@@ -98,9 +109,11 @@ class Autoencoder(nn.Module):
             and torch.rand((), generator=generator, device=generator.device) < self.config.mirror
         ):
             batch = batch.mirrored()
-        encoding, aligned, _ = self._reconstruct(batch)
-        terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
-        means = {name: term.mean() for name, term in {**terms, **encoding.losses}.items()}
+        encoding, aligned, _ = self._reconstruct(batch, generator)
+        terms = {**reconstruction_terms(aligned, batch.sizes, self.config.loss), **encoding.losses}
+        if self.regulariser is not None:
+            terms |= self.regulariser(Context(encoding.invariant, step))
+        means = {name: term.mean() for name, term in terms.items()}
         return {"loss": torch.stack(list(means.values())).sum(), **means}
 
     @torch.no_grad()
@@ -123,9 +136,15 @@ class Autoencoder(nn.Module):
         encoding, _, action = self._reconstruct(batch)
         return encoding, self.decode(encoding.invariant), action
 
-    def _reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Aligned, GroupAction]:
+    def _reconstruct(
+        self, batch: DenseBatch, generator: torch.Generator | None = None
+    ) -> tuple[Encoding, Aligned, GroupAction]:
+        """Encodes, decodes and aligns; with a generator the code is decoded with the regulariser's noise."""
         encoding = self.encode(batch)
-        decoded = self.decode(encoding.invariant, batch.mask.shape[1])
+        code = encoding.invariant
+        if generator is not None and self.regulariser is not None:
+            code = self.regulariser.perturb(code, generator)
+        decoded = self.decode(code, batch.mask.shape[1])
         costs = partial(node_costs, decoded, encoding.action, batch, self.config.loss)
         action = self.aligner.match(encoding.action, costs, batch)
         return encoding, align(decoded, action, batch), action

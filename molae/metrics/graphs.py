@@ -46,12 +46,14 @@ def isomorphic(
     """Whether two graphs are the same up to the numbering of their nodes, categories included."""
     if nodes.shape != other_nodes.shape or np.count_nonzero(edges) != np.count_nonzero(other_edges):
         return False
-    first, second = (
-        np.argsort(order_nodes(*each).slot) for each in ((nodes, edges), (other_nodes, other_edges))
-    )
-    return np.array_equal(nodes[first], other_nodes[second]) and np.array_equal(
-        edges[np.ix_(first, first)], other_edges[np.ix_(second, second)]
-    )
+    return canonical_key(nodes, edges) == canonical_key(other_nodes, other_edges)
+
+
+def canonical_key(nodes: Int[np.ndarray, "n k"], edges: Int[np.ndarray, "n n"]) -> bytes:
+    """The same bytes for isomorphic graphs, categories included, and other bytes for others."""
+    order = np.argsort(order_nodes(nodes, edges).slot)
+    arrays = (np.array(nodes.shape), nodes[order], edges[np.ix_(order, order)])
+    return b"".join(array.astype("<i8").tobytes() for array in arrays)
 
 
 def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str, float]:

@@ -10,8 +10,8 @@ code: they are put into the commonest class, and counted. Input: NPZ files with 
 `edges`, `graph_labels` and, where the set has them, `node_labels`, graph after graph.
 
 `random` stands for 29 classes of random graphs with 20 nodes: nine families with two to four settings each,
-as in the code of Winter et al. 2021 (arXiv:2104.09856; figures there: 0.83 for codes, 0.75 for InfoGraph, 0.73
-for the kernel), drawn from seeds here. The autoencoder is trained on ten times as many others of these
+as in the code of Winter et al. 2021 (arXiv:2104.09856; figures there: 0.83 for codes, 0.75 for InfoGraph,
+0.73 for the kernel), drawn from seeds here. The autoencoder is trained on ten times as many others of these
 classes.
 """
 
@@ -122,7 +122,8 @@ def main(arguments: argparse.Namespace) -> None:
     settings["training"]["validation_size"] = max(len(training) // 20, 1)
     output = folder / f"{arguments.data.stem}-{arguments.code_size}-{arguments.steps}"
     wall = time.monotonic()
-    train(parse_config(settings), packed, output)
+    if not (output / "last").exists():
+        train(parse_config(settings), packed, output)
     minutes = (time.monotonic() - wall) / 60
     codes = embed(graphs, output / "last", device="cpu")
     features = {
