@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from molae.apps.conformers.api import conformers
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.generate import generate_graphs, generate_molecules
@@ -29,6 +30,7 @@ __all__ = [
     "PropertyClassifier",
     "PropertyRegressor",
     "__version__",
+    "conformers",
     "decode_graphs",
     "embed",
     "generate_graphs",
@@ -43,6 +45,7 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
+    "conformers": "molae.apps.conformers.api",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
     "generate_graphs": "molae.apps.generate",

@@ -29,6 +29,7 @@ from molae.loss.reconstruction import (
     reconstruction_figures,
     reconstruction_terms,
 )
+from molae.nn.summary import TargetHead
 from molae.registry import Config
 from molae.regularise import REGULARISERS, Context
 from molae.types import Decoded, Encoding
@@ -73,6 +74,8 @@ class Autoencoder(nn.Module):
         self.aligner = ALIGNERS.build(config.aligner, schema, width)
         self.encoder = ENCODERS.build(config.encoder, schema, self.aligner, config.code_size)
         self.decoder = DECODERS.build(config.decoder, schema, self.encoder.irreps)
+        taught = schema.targets and self.encoder.summary_size
+        self.targets = TargetHead(self.encoder.summary_size, len(schema.targets)) if taught else None
         self.regulariser = None
         if config.regulariser is not None:
             self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.irreps)
@@ -110,7 +113,7 @@ class Autoencoder(nn.Module):
         ):
             batch = batch.mirrored()
         encoding, aligned, _ = self._reconstruct(batch, generator)
-        terms = {**reconstruction_terms(aligned, batch.sizes, self.config.loss), **encoding.losses}
+        terms = {**self._terms(encoding, aligned, batch), **encoding.losses}
         if self.regulariser is not None:
             terms |= self.regulariser(Context(encoding.invariant, step))
         means = {name: term.mean() for name, term in terms.items()}
@@ -118,12 +121,14 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def evaluate(self, batch: DenseBatch) -> dict[str, Tensor]:
-        """Compares reconstructions with their inputs, graph by graph: `loss`, the sum of the terms of
-        `reconstruction_terms`, and the figures of `reconstruction_figures`."""
-        _, aligned, _ = self._reconstruct(batch)
-        terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
+        """Compares reconstructions with their inputs, graph by graph: `loss`, the sum of the terms that are
+        trained, `targets`, the term of what the summary is taught, and the figures of
+        `reconstruction_figures`."""
+        encoding, aligned, _ = self._reconstruct(batch)
+        terms = self._terms(encoding, aligned, batch)
         loss = torch.stack(list(terms.values())).sum(0)
-        return {**reconstruction_figures(aligned, batch.sizes), "loss": loss}
+        taught = {name: term for name, term in terms.items() if name == "targets"}
+        return {**reconstruction_figures(aligned, batch.sizes), **taught, "loss": loss}
 
     @torch.no_grad()
     def reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Decoded, GroupAction]:
@@ -135,6 +140,14 @@ class Autoencoder(nn.Module):
         """
         encoding, _, action = self._reconstruct(batch)
         return encoding, self.decode(encoding.invariant), action
+
+    def _terms(self, encoding: Encoding, aligned: Aligned, batch: DenseBatch) -> dict[str, Tensor]:
+        """All terms of the loss but those that teach the action, one value for each graph."""
+        terms = reconstruction_terms(aligned, batch.sizes, self.config.loss)
+        if self.targets is not None and batch.targets is not None:
+            summary = encoding.invariant[:, : self.encoder.summary_size]
+            terms["targets"] = self.config.loss.targets * self.targets.loss(summary, batch.targets)
+        return terms
 
     def _reconstruct(
         self, batch: DenseBatch, generator: torch.Generator | None = None

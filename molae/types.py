@@ -24,6 +24,7 @@ class Graph:
         slot: Canonical slot of each node, a permutation of 0 .. n-1.
         mirror_slot: The same for the mirror image of the graph.
         tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+        targets: What is known of the whole graph, as `Schema.targets` names it, NaN where it is not; or None.
     """
 
     nodes: Int[np.ndarray, "n k"]
@@ -32,6 +33,7 @@ class Graph:
     slot: Int[np.ndarray, " n"]
     mirror_slot: Int[np.ndarray, " n"]
     tie: Int[np.ndarray, " n"]
+    targets: Float[np.ndarray, " t"] | None = None
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -104,3 +106,31 @@ def test_an_unknown_component_or_key_is_refused_naming_the_nearest():
         Autoencoder(AutoencoderConfig(aligner={"name": "canonica"}), SCHEMA)
     with pytest.raises(ConfigError, match="did you mean 'head_width'"):
         Autoencoder(AutoencoderConfig(encoder={"name": "slots", "head_widt": 3}), SCHEMA)
+
+
+def test_a_summary_is_taught_the_targets_of_the_graphs():
+    torch.manual_seed(0)
+    schema = SCHEMA.model_copy(update={"targets": ("nodes", "constant")})
+    small = {"name": "slots", **SMALL, "summary": {"size": 4, "width": 16, "layers": 1}}
+    model = Autoencoder(AutoencoderConfig(code_size=64, encoder=small), schema)
+    assert model.targets is not None
+    batch = batch_of("alanine", "benzene", "methane", "decalin", "tartaric acid")
+    known = torch.stack([batch.sizes.float(), torch.full((5,), torch.nan)], dim=1)
+    model.targets.fit(known)
+    batch = replace(batch, targets=known)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(300):
+        optimizer.zero_grad()
+        model.loss(batch)["loss"].backward()
+        optimizer.step()
+    summary = model.encode(batch).invariant[:, :4]
+    torch.testing.assert_close(model.targets(summary)[:, 0], known[:, 0], atol=0.3, rtol=0)
+    assert model.evaluate(batch)["targets"].shape == (5,)
+    assert "targets" not in model.evaluate(replace(batch, targets=None))
+
+
+def test_a_summary_must_leave_room_in_the_code():
+    with pytest.raises(ConfigError, match="leaves nothing"):
+        Autoencoder(
+            AutoencoderConfig(code_size=32, encoder={"name": "slots", "summary": {"size": 32}}), SCHEMA
+        )

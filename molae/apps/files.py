@@ -13,6 +13,7 @@ import pyarrow as pa
 from molae.apps.embed import BATCH_SIZE, embed_read
 from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
+from molae.apps.origin import CodesOrigin
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
 from molae.apps.samples import Sample
@@ -35,6 +36,8 @@ def embed_file(
     progress: Progress = no_progress,
 ) -> Summary:
     """Writes the input's columns with `status`, `error` and `embedding`.
+
+    A Parquet file also tells which model the vectors came from (see `molae.apps.origin`).
 
     Args:
         source: The input.
@@ -67,6 +70,7 @@ def embed_file(
         on_error=on_error,
         resume=resume,
         suffixes=(*TABLE_SUFFIXES, *ARRAY_SUFFIXES),
+        metadata=CodesOrigin.of(model, source.seed).metadata(),
         progress=progress,
     )
 

@@ -48,7 +48,7 @@ def open_model(
     schema = opened.schema
     if schema.labels is None and kind == "graphs":
         raise ConfigError("expected a model of graphs, got one of molecules")
-    known = schema == molecule_schema(schema.max_nodes, schema.coordinates, schema.hydrogens)
+    known = schema == molecule_schema(schema.max_nodes, schema.coordinates, schema.hydrogens, schema.targets)
     if not known and (kind == "molecules" or schema.labels is None):
         channels = ", ".join(name for name, _ in schema.node_channels)
         raise ConfigError(f"expected a model of molecules, got one of graphs whose nodes carry {channels}")

@@ -54,13 +54,16 @@ class Molecule(Sample):
         return _from_parts, (self.graph, self.mol.ToBinary(_BINARY), self.notes)
 
 
-def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = False) -> Schema:
+def molecule_schema(
+    max_nodes: int, coordinates: bool = True, hydrogens: bool = False, targets: tuple[str, ...] = ()
+) -> Schema:
     """What the graphs of a model of molecules carry.
 
     Args:
         max_nodes: Most atoms.
         coordinates: Whether atoms have positions; without, stereo is in categories of atoms and bonds.
         hydrogens: Whether hydrogens are nodes.
+        targets: What of the molecules a summary is taught.
     Returns:
         The schema.
     """
@@ -70,6 +73,7 @@ def molecule_schema(max_nodes: int, coordinates: bool = True, hydrogens: bool = 
         max_nodes=max_nodes,
         coordinates=coordinates,
         hydrogens=hydrogens,
+        targets=targets,
     )
 
 
@@ -190,25 +194,31 @@ def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule
 def _prepare(source: Source, schema: Schema) -> Prepared:
     if isinstance(source, str) and not schema.coordinates and not schema.hydrogens:
         return prepare_smiles(source)
-    return prepare(_parse(source), schema.hydrogens, schema.coordinates)
+    return prepare(parse_source(source), schema.hydrogens, schema.coordinates)
 
 
-def _parse(source: Source) -> Chem.Mol:
+def parse_source(source: Source) -> Chem.Mol:
+    """The RDKit molecule of a source.
+
+    Raises:
+        RowError: Why there is none.
+    """
     if isinstance(source, RowError):
         raise source
     if isinstance(source, LabelledGraph):
         raise RowError("a graph, where the model takes molecules", "type")
     if not isinstance(source, bytes):
         return parse_smiles(source)
-    mol = _from_binary(source)
+    mol = from_binary(source)
     if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
         raise RowError("positions that are not finite numbers", "positions")
     return mol
 
 
 def _from_parts(graph: Graph, binary: bytes, notes: tuple[str, ...]) -> Molecule:
-    return Molecule(graph, notes, _from_binary(binary))
+    return Molecule(graph, notes, from_binary(binary))
 
 
-def _from_binary(binary: bytes) -> Chem.Mol:
+def from_binary(binary: bytes) -> Chem.Mol:
+    """The molecule of a binary form that `as_source` gave."""
     return Chem.Mol(binary)  # type: ignore[call-overload]  # RDKit's stub says str

@@ -7,15 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
 from molae.apps.molecules import CHUNK_SIZE, as_source
 from molae.apps.molecules import Source as Molecular
-from molae.apps.reading import sample_workers
+from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
+from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.errors import RowError
 from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
@@ -27,6 +29,19 @@ Progress = Callable[[int, int | None], object]
 
 #: Turns the molecules of a chunk into errors and new columns.
 Work = Callable[[list[Sample | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
+
+
+class Noted(Protocol):
+    """What was made of a row, with notes for the user."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed in the row or left open."""
+        ...
+
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Noted)
 
 
 def no_progress(count: int, total: int | None) -> None:
@@ -51,9 +66,9 @@ class Source:
     num_workers: int = 0
     seed: int = 0
 
-    def open(self) -> Reader:
-        """Opens the file, and logs where the molecules come from."""
-        reader = open_rows(self.path, self.smiles_column, self.id_column, CHUNK_SIZE)
+    def open(self, chunk_size: int | None = None) -> Reader:
+        """Opens the file, and logs where the molecules come from; rows come `CHUNK_SIZE` at a time or so."""
+        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size or CHUNK_SIZE)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
         read = "graphs" if reader.holds_graphs else f"molecules from {column}"
         logger.info("%s: %s", self.path, read)
@@ -81,12 +96,12 @@ class Summary:
         """Number of rows."""
         return self.ok + self.failed.total()
 
-    def count(self, read: Sequence[Sample | RowError], errors: Sequence[RowError | None]) -> None:
+    def count(self, read: Sequence[Noted | RowError], errors: Sequence[RowError | None]) -> None:
         """Adds the rows of a chunk."""
         self.ok += sum(error is None for error in errors)
         self.failed.update(error.kind for error in errors if error is not None)
         for each in read:
-            if isinstance(each, Sample):
+            if not isinstance(each, RowError):
                 self.notes.update({_topic(note) for note in each.notes})
 
     def add(self, other: Summary) -> None:
@@ -117,6 +132,7 @@ def process_file(
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
+    metadata: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Reads molecules, works on them chunk by chunk, and writes the input's columns with new ones.
@@ -130,6 +146,7 @@ def process_file(
         on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
         suffixes: Formats that can hold the output.
+        metadata: What a Parquet file should tell of itself, beside its columns.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -137,18 +154,70 @@ def process_file(
         DataError: If the input cannot be read, or the output not be written.
         RowError: With `on_error="fail"`, naming file, row and reason.
     """
+    return process_rows(
+        source,
+        output,
+        chunk_sources,
+        partial(try_sample, schema=schema, seed=source.seed),
+        lambda chunk, read: work(read),
+        options,
+        on_error=on_error,
+        resume=resume,
+        suffixes=suffixes,
+        metadata=metadata,
+        progress=progress,
+    )
+
+
+def process_rows(
+    source: Source,
+    output: str | Path,
+    items: Callable[[Chunk], list[T]],
+    function: Callable[[T], R | RowError],
+    work: Callable[[Chunk, list[R | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]],
+    options: Mapping[str, Any],
+    *,
+    on_error: Literal["keep", "drop", "fail"] = "keep",
+    resume: bool = False,
+    suffixes: Sequence[str] = TABLE_SUFFIXES,
+    metadata: Mapping[str, str] | None = None,
+    chunk_size: int | None = None,
+    progress: Progress = no_progress,
+) -> Summary:
+    """Works on the rows of a file in several processes, and writes the input's columns with new ones.
+
+    Args:
+        source: The input.
+        output: Path of the output, which appears complete or not at all.
+        items: What the processes get of a chunk, an item for each row.
+        function: What they make of an item (see `molae.apps.workers.Workers`).
+        work: Makes errors and new columns of that, in this process.
+        options: As for `process_file`.
+        on_error: Likewise.
+        resume: Likewise.
+        suffixes: Likewise.
+        metadata: Likewise.
+        chunk_size: Rows of a chunk, None for `CHUNK_SIZE`.
+        progress: Told after every few rows.
+    Returns:
+        The counts.
+    Raises:
+        DataError: As `process_file`.
+        RowError: Likewise.
+    """
     summary = Summary()
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
-    settings |= {"id_column": source.id_column, "chunk_size": CHUNK_SIZE, "dropped": on_error == "drop"}
+    settings |= {"id_column": source.id_column, "chunk_size": chunk_size or CHUNK_SIZE}
+    settings["dropped"] = on_error == "drop"
     with (
-        source.open() as reader,
-        sample_workers(schema, source.seed, source.num_workers) as workers,
-        PartStore(output, source.path, settings, resume, suffixes) as store,
+        source.open(chunk_size) as reader,
+        Workers(function, source.num_workers) as workers,
+        PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
-        left = _left_to_do(reader, store, summary, progress, on_error == "fail")
+        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail")
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
-            errors, added = work(read)
+            errors, added = work(chunk, read)
             if on_error == "fail":
                 _require_none(source, chunk, errors, store.resumable)
             counts = Summary()
@@ -168,13 +237,18 @@ def chunk_sources(chunk: Chunk) -> list[Molecular]:
 
 
 def _left_to_do(
-    reader: Reader, store: PartStore, summary: Summary, progress: Progress, strict: bool
-) -> Iterator[tuple[tuple[int, Chunk], list[Molecular]]]:
+    reader: Reader,
+    store: PartStore,
+    summary: Summary,
+    items: Callable[[Chunk], list[T]],
+    progress: Progress,
+    strict: bool,
+) -> Iterator[tuple[tuple[int, Chunk], list[T]]]:
     """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted."""
     for index, chunk in enumerate(reader):
         remarks = store.remarks(index) if store.done(index) else None
         if remarks is None or (strict and remarks["failed"]):
-            yield (index, chunk), chunk_sources(chunk)
+            yield (index, chunk), items(chunk)
             continue
         failed, notes = Counter(remarks["failed"]), Counter(remarks["notes"])
         summary.add(Summary(remarks["ok"], failed, notes, resumed=len(chunk.rows)))
@@ -193,7 +267,7 @@ def _require_none(
             raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
 
 
-def _log_notes(chunk: Chunk, read: Sequence[Sample | RowError]) -> None:
+def _log_notes(chunk: Chunk, read: Sequence[Noted | RowError]) -> None:
     for row, each in zip(chunk.rows, read, strict=True):
         for note in [each.reason] if isinstance(each, RowError) else each.notes:
             logger.debug("row %d: %s", row.number, note)

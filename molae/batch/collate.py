@@ -21,15 +21,12 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     Returns:
         The batch, graphs in their order, nodes in theirs; padding has slots of its own behind the nodes'.
     Raises:
-        ValueError: If there is no graph, or only some have positions.
+        ValueError: If there is no graph, or only some have positions or targets.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph, got none")
-    placed = [graph.pos is not None for graph in graphs]
-    if any(placed) != all(placed):
-        raise ValueError(
-            f"{sum(placed)} of {len(graphs)} graphs have positions: batch those without by themselves"
-        )
+    placed = _all_or_none("positions", [graph.pos for graph in graphs])
+    aimed = _all_or_none("targets", [graph.targets for graph in graphs])
     b, m = len(graphs), max(map(len, graphs))
     nodes = np.zeros((b, m, graphs[0].nodes.shape[1]), dtype=np.int64)
     edges = np.zeros((b, m, m), dtype=np.int64)
@@ -51,8 +48,21 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         nodes=torch.from_numpy(nodes),
         edges=torch.from_numpy(edges),
         mask=torch.from_numpy(np.arange(m) < sizes[:, None]),
-        pos=torch.from_numpy(pos).to(dtype) if all(placed) else None,
+        pos=torch.from_numpy(pos).to(dtype) if placed else None,
         slot=torch.from_numpy(slot),
         mirror_slot=torch.from_numpy(mirror_slot),
         tie=torch.from_numpy(tie),
+        targets=torch.as_tensor(np.array([graph.targets for graph in graphs]), dtype=dtype)
+        if aimed
+        else None,
     )
+
+
+def _all_or_none(what: str, values: Sequence[object]) -> bool:
+    """Whether all graphs have something that either all or none must have."""
+    there = [value is not None for value in values]
+    if any(there) != all(there):
+        raise ValueError(
+            f"{sum(there)} of {len(there)} graphs have {what}: batch those without by themselves"
+        )
+    return all(there)

@@ -24,6 +24,7 @@ class DenseBatch:
             so that every row is a permutation of 0 .. m-1.
         mirror_slot: The same for the mirror image of the graph (see `molae.chem.order`).
         tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+        targets: What is known of each graph, NaN where it is not, or None (see `Schema.targets`).
     """
 
     nodes: Int[Tensor, "b m k"]
@@ -33,6 +34,7 @@ class DenseBatch:
     slot: Int[Tensor, "b m"]
     mirror_slot: Int[Tensor, "b m"]
     tie: Int[Tensor, "b m"]
+    targets: Float[Tensor, "b t"] | None = None
 
     def __len__(self) -> int:
         return self.nodes.shape[0]
@@ -64,6 +66,7 @@ class DenseBatch:
             slot=self.slot.gather(1, index),
             mirror_slot=self.mirror_slot.gather(1, index),
             tie=self.tie.gather(1, index),
+            targets=self.targets,
         )
 
     def mirrored(self) -> DenseBatch:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from torch import Tensor
 
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.errors import DataError
 from molae.types import Graph
 
-_ARRAYS = ("sizes", "nodes", "pos", "mirror_slot", "tie", "bonds", "bond_counts", "rows")
+_ARRAYS = ("sizes", "nodes", "pos", "mirror_slot", "tie", "bonds", "bond_counts", "rows", "targets")
 
 
 def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int:
@@ -44,6 +45,8 @@ def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int
         parts["bonds"].append(np.stack([i, j, kinds], axis=1).astype(np.uint8))
         parts["bond_counts"].append(np.array([len(i)], dtype=np.uint16))
         parts["rows"].append(np.array([row], dtype=np.int64))
+        if schema.targets:
+            parts["targets"].append(_known(graph, schema))
     arrays = {name: np.concatenate(values) for name, values in parts.items() if values}
     save_file(arrays, path, metadata={"schema": schema.model_dump_json()})
     return len(parts["sizes"])
@@ -94,17 +97,34 @@ class PackedDataset:
         return len(self.sizes)
 
     def __add__(self, other: PackedDataset) -> PackedDataset:
-        """The graphs of both; it takes graphs as large as either does.
+        """The graphs of both; it takes graphs as large as either does, and its targets are those of either.
 
         Raises:
             DataError: If the graphs of the two do not carry the same.
         """
         most = max(self.schema.max_nodes, other.schema.max_nodes)
-        schema = self.schema.model_copy(update={"max_nodes": most})
-        if schema != other.schema.model_copy(update={"max_nodes": most}):
+        names = self.schema.targets or other.schema.targets
+        first, second = (
+            each.schema.model_copy(update={"max_nodes": most, "targets": each.schema.targets or names})
+            for each in (self, other)
+        )
+        if first != second:
             raise DataError("the two packed data sets have different channels: pack both alike")
-        joined = {name: np.concatenate([both, other._arrays[name]]) for name, both in self._arrays.items()}
-        return PackedDataset(joined, schema)
+        parts = [each._with_targets(len(names)) for each in (self, other)]
+        return PackedDataset({name: np.concatenate([p[name] for p in parts]) for name in parts[0]}, first)
+
+    def _with_targets(self, count: int) -> dict[str, np.ndarray]:
+        """The arrays, with targets that are not known where there are none."""
+        if not count or "targets" in self._arrays:
+            return self._arrays
+        return self._arrays | {"targets": np.full((len(self), count), np.nan, dtype=np.float16)}
+
+    @property
+    def exchanged(self) -> Bool[np.ndarray, " g"]:
+        """Which graphs have nodes that a reflection exchanges (`mirror_slot`): mirror-symmetric molecules."""
+        node, graph, place = _spread(self._node_start, self.sizes, np.arange(len(self)))
+        moved = self._arrays["mirror_slot"][node] != place
+        return np.bincount(graph, moved, minlength=len(self)) > 0
 
     def subset(self, indices: Int[np.ndarray, " g"]) -> PackedDataset:
         """The graphs of `indices`, in that order, as a data set of their own."""
@@ -112,7 +132,7 @@ class PackedDataset:
         bond, _, _ = _spread(self._bond_start, self._bond_counts, indices)
         picks: dict[str, np.ndarray] = {
             **dict.fromkeys(("nodes", "pos", "mirror_slot", "tie"), node),
-            **dict.fromkeys(("sizes", "bond_counts", "rows"), indices),
+            **dict.fromkeys(("sizes", "bond_counts", "rows", "targets"), indices),
             "bonds": bond,
         }
         return PackedDataset(
@@ -149,7 +169,22 @@ class PackedDataset:
             slot=torch.from_numpy(slot),
             mirror_slot=torch.from_numpy(mirror_slot),
             tie=torch.from_numpy(tie),
+            targets=self.targets(indices),
         )
+
+    def targets(self, indices: Int[np.ndarray, " b"]) -> Float[Tensor, "b t"] | None:
+        """What is known of some graphs, or None."""
+        if "targets" not in self._arrays:
+            return None
+        return torch.from_numpy(self._arrays["targets"][indices].astype(np.float32))
+
+
+def _known(graph: Graph, schema: Schema) -> Float[np.ndarray, "1 t"]:
+    """The targets of a graph in half precision; NaN for what is not known, or too large for it."""
+    if graph.targets is None:
+        return np.full((1, len(schema.targets)), np.nan, dtype=np.float16)
+    fits = np.abs(graph.targets) <= np.finfo(np.float16).max
+    return np.where(fits, graph.targets, np.nan).astype(np.float16)[None]
 
 
 def _spread(

@@ -15,6 +15,7 @@ class Schema(Config):
         max_nodes: Most nodes that a graph may have.
         coordinates: Whether nodes carry positions, in Å.
         hydrogens: Whether the hydrogens of a molecule are nodes, not counts on the atoms that bear them.
+        targets: Names of what is known of the whole graph, as an aim of training; no part of the input.
         labels: What the categories stand for, where the graphs are no molecules; else None.
     """
 
@@ -23,6 +24,7 @@ class Schema(Config):
     max_nodes: int
     coordinates: bool = True
     hydrogens: bool = False
+    targets: tuple[str, ...] = ()
     labels: Vocabulary | None = None
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+from rdkit.Chem import rdDistGeom
 from rdkit.rdBase import BlockLogs
 
 from molae.chem.automorphisms import isomorphisms
+from molae.chem.force_field import relax_force_field
 from molae.chem.rmsd import rmsd_superposed
 from molae.chem.stereo import assign_stereo_from_positions, has_other_stereo
 from molae.errors import RowError
@@ -30,12 +31,12 @@ ATTEMPTS: tuple[tuple[int, dict[str, int]], ...] = (
         },
     ),
 )
-RELAXATION_STEPS = 1000
 # Conformer k of a run takes its seed plus k: the runs of neighbouring seeds must not share them.
 SEED_STRIDE = 10_007
 # Conformers nearer than this to one another are one minimum, in Å.
 DISTINCT_RMSD = 0.125
-_EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
+EXCEEDED_TIMEOUT = int(rdDistGeom.EmbedFailureCauses.EXCEEDED_TIMEOUT)
+"""Place among the failure counts of an embedding."""
 
 
 def embed_conformer(
@@ -88,7 +89,7 @@ def embed_conformers(
     """
     canonical, order, reflected = _canonical_hand(Chem.RemoveHs(mol))
     for tries, settings in ATTEMPTS:
-        parameters = _parameters(seed, timeout, **settings)
+        parameters = etkdg_parameters(seed, timeout, **settings)
         try:
             with BlockLogs():
                 full = _embed(canonical, n, tries * n, parameters, relax)
@@ -156,7 +157,7 @@ def _embed(
         identifiers = [i for i in rdDistGeom.EmbedMultipleConfs(full, tries, parameters) if i >= 0]
     except (RuntimeError, ValueError) as error:
         raise RowError(f"no 3D conformer: {error}", "embed_failed") from error
-    if not identifiers and parameters.GetFailureCounts()[_EXCEEDED_TIMEOUT]:
+    if not identifiers and parameters.GetFailureCounts()[EXCEEDED_TIMEOUT]:
         raise RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")
     if not identifiers:
         raise RowError("no 3D conformer: the geometry cannot be built", "embed_failed")
@@ -167,7 +168,16 @@ def _embed(
     return [_relaxed(each, canonical) if relax else each for each in right]
 
 
-def _parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedParameters:
+def etkdg_parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedParameters:
+    """Settings of ETKDGv3: conformer k of a run is the same however many are asked for.
+
+    Args:
+        seed: Seed; the runs of two seeds share no conformer.
+        timeout: Most seconds for a conformer, 0 for any.
+        settings: Other settings, by the names of RDKit's `EmbedParameters`.
+    Returns:
+        The settings.
+    """
     parameters = rdDistGeom.ETKDGv3()
     settings |= {
         # Else conformer k takes (k + 1) times the seed: with seed 0, all the same.
@@ -184,10 +194,7 @@ def _parameters(seed: int, timeout: int, **settings: int) -> rdDistGeom.EmbedPar
 def _relaxed(mol: Chem.Mol, canonical: Chem.Mol) -> Chem.Mol:
     """The molecule, relaxed if there are parameters and its configurations survive it."""
     full = Chem.Mol(mol)
-    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(full):
-        rdForceFieldHelpers.MMFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS, mmffVariant="MMFF94s")
-    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(full):
-        rdForceFieldHelpers.UFFOptimizeMolecule(full, maxIters=RELAXATION_STEPS)
+    relax_force_field(full)
     full = assign_stereo_from_positions(full)
     return full if _is_isomer(full, canonical) else mol
 

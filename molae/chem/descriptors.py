@@ -18,6 +18,9 @@ _KNOWN = dict(Descriptors.descList)
 #: Names of all descriptors of this RDKit, in its order.
 DESCRIPTOR_NAMES = tuple(_KNOWN)
 
+#: Those that a model may be taught: without the ones that grow beyond all bounds or take longest.
+TAUGHT_DESCRIPTORS = tuple(name for name in _KNOWN if name != "Ipc" and not name.startswith("BCUT2D_"))
+
 
 def descriptors(mol: Chem.Mol, names: Sequence[str] = DESCRIPTOR_NAMES) -> Float[np.ndarray, " d"]:
     """RDKit's 2D descriptors.

@@ -18,6 +18,9 @@ from molae.errors import RowError
 MAX_CHARACTERS = 10_000
 MAX_ATOMS = 1_000
 
+OPEN_STEREO = "stereo left open"
+"""How the note on stereo that the input leaves open begins."""
+
 # RDKit's error log is one for the whole process.
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
@@ -226,8 +229,8 @@ def _with_stereo(mol: Chem.Mol, notes: list[str]) -> Chem.Mol:
 def _note_open_stereo(mol: Chem.Mol, notes: list[str]) -> None:
     if has_positions(mol):
         return
-    if count := _count_open_stereo(mol):
-        notes.append(f"stereo left open in {count} place{'s' * (count > 1)}: one isomer is taken")
+    if count := count_open_stereo(mol):
+        notes.append(f"{OPEN_STEREO} in {count} place{'s' * (count > 1)}: one isomer is taken")
 
 
 def _note_other_stereo(mol: Chem.Mol, notes: list[str]) -> None:
@@ -242,8 +245,11 @@ def _with_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     return assign_stereo_from_positions(full) if has_positions(full) else full
 
 
-def _count_open_stereo(mol: Chem.Mol) -> int:
-    """Number of stereocentres and double bonds without configuration; those of `C=NH` nobody writes."""
+def count_open_stereo(mol: Chem.Mol) -> int:
+    """Number of stereocentres and double bonds without configuration.
+
+    A bond such as that of `C=NH` counts only where the hydrogen is an atom: without, nobody writes it.
+    """
     count = 0
     for found in Chem.FindPotentialStereo(mol):
         if found.specified != Chem.StereoSpecified.Unspecified:

@@ -39,6 +39,15 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure a model by a fixed pr
 _SHOWN = ("rmse", "mae", "r2", "coverage", "roc_auc", "average_precision", "balanced_accuracy", "brier")
 
 
+# Of `molae.metrics.conformers.DELTAS`, which would take seconds to import.
+_DELTAS = (0.5, 0.75, 1.0)
+_CHECKS = {
+    "PoseBusters pass rate": "posebusters_rate",
+    "strain in GFN2-xTB, median, kcal/mol": "strain_median",
+    "moved by that, median, Å": "moved_median",
+}
+
+
 class SplitName(StrEnum):
     """Which rows are evaluated."""
 
@@ -84,8 +93,9 @@ def reconstruction(
     from molae.apps.evaluate import evaluate_reconstruction
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     source = Source(input, smiles_column, None, num_workers, seed)
     with terminal.progress("evaluating") as progress:
@@ -144,8 +154,9 @@ def graphs(
     from molae.apps.evaluate_graphs import evaluate_graphs
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     source = Source(input, smiles_column, None, num_workers, seed)
     fitted = None if train is None else Source(train, smiles_column, None, num_workers, seed)
@@ -161,6 +172,91 @@ def graphs(
         )
     _write(report, output)
     _print_table(report)
+    terminal.say(f"written to {output}")
+
+
+@evaluate.command()
+def conformers(
+    references: Annotated[
+        str, typer.Argument(metavar="REFERENCES", help="SD file of reference conformers, named by molecule.")
+    ],
+    samples: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--samples",
+            metavar="[NAME=]FILE",
+            help="SD file of samples, as molae conformers writes it, with the references' names as ids; may"
+            " be repeated.",
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAMES",
+            help="Generators to measure, parted by commas; NAME-mmff for conformers relaxed by MMFF94s.",
+        ),
+    ] = "",
+    baselines: Annotated[
+        str, typer.Option("--baselines", metavar="NAMES", help="Generators to compare with, likewise.")
+    ] = "etkdg,etkdg-mmff",
+    minima: Annotated[
+        Path | None,
+        typer.Option(
+            "--minima",
+            metavar="TABLE",
+            help="CSV with molecule, conformer_id, minimum_index: every minimum of a molecule counts once.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
+    ] = Path("conformers.json"),
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Most molecules, at even distances from the file.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 1,
+    posebusters: Annotated[
+        int,
+        typer.Option("--posebusters", min=0, help="Molecules of which PoseBusters judges a sample."),
+    ] = 0,
+    strain: Annotated[
+        int,
+        typer.Option("--strain", min=0, help="Molecules of which a sample is relaxed by GFN2-xTB."),
+    ] = 0,
+    num_workers: NumWorkers = 0,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how well sampled conformers cover reference ensembles, beside ETKDGv3.
+
+    2 K samples for K references of a molecule; a file with more has as many drawn at random. Generators see
+    the isomeric SMILES alone. Prints a table of coverage (in per cent, below 0.5, 0.75 and 1 angstrom) and
+    average minimum RMSD, and writes JSON.
+    """
+    from molae.apps.conformers.evaluate import evaluate_conformers
+    from molae.cli.terminal import Terminal
+
+    _require_folder(output)
+    terminal = Terminal(verbose, quiet)
+    files = dict(_named(each) for each in samples or ())
+    with terminal.progress("evaluating") as progress:
+        report = evaluate_conformers(
+            references,
+            files,
+            minima,
+            models=_parted(model),
+            baselines=_parted(baselines),
+            limit=limit,
+            seed=seed,
+            seeds=seeds,
+            posebusters=posebusters,
+            strain=strain,
+            num_workers=num_workers,
+            progress=progress,
+        )
+    _write(report, output)
+    _print_ensembles(report)
     terminal.say(f"written to {output}")
 
 
@@ -193,8 +289,9 @@ def properties(
     from molae.apps.properties.evaluate import evaluate_properties
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     chosen = split_options(split, split_column, time_column, test_size, seed)
     with terminal.progress("computing features") as progress:
@@ -213,13 +310,6 @@ def properties(
     for each in report["targets"]:
         _print_methods(each, report)
     terminal.say(f"written to {output}")
-
-
-def _require_folder(output: Path) -> None:
-    from molae.errors import DataError
-
-    if not output.parent.is_dir():
-        raise DataError(f"there is no folder {output.parent} to write {output.name} to")
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
@@ -252,6 +342,52 @@ def _spread(found: dict[str, Any], name: str) -> str:
     if mean is None:
         return "-"
     return f"{mean:.3f}" if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
+
+
+def _named(option: str) -> tuple[str, str]:
+    name, equals, path = option.partition("=")
+    return (name, path) if equals else (Path(option).name, option)
+
+
+def _parted(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _print_ensembles(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    seeds = report["seeds"]
+    title = f"{report['data']}, {report['molecules']} molecules, {report['references']} references"
+    table = Table(title=f"{title}, {len(seeds)} seed{'s' * (len(seeds) > 1)}: mean / median over molecules")
+    table.add_column("figure")
+    for name in report["methods"]:
+        table.add_column(name, justify="right", overflow="fold")
+    methods = report["methods"].values()
+    for side in ("recall", "precision"):
+        table.add_row(f"AMR {side}, Å", *(_pair(each, f"amr_{side}", 1) for each in methods))
+        for delta in _DELTAS:
+            cells = (_pair(each, f"coverage_{side}_{delta}", 100) for each in methods)
+            table.add_row(f"coverage {side} < {delta} Å, %", *cells)
+    for label, name in (("missing molecules", "missing"), ("wrong stereo", "stereo_mismatches")):
+        table.add_row(label, *(f"{each['figures'][name]:g}" for each in methods))
+    table.add_row("samples", *(f"{each['figures']['samples']:g}" for each in methods))
+    table.add_row("of these by ETKDG instead", *(str(each["by_etkdg"]) for each in methods))
+    table.add_row("conformers per core-second", *(_number(each["conformers_per_second"]) for each in methods))
+    for label, name in _CHECKS.items():
+        if any(name in each["checks"] for each in methods):
+            table.add_row(label, *(_number(each["checks"].get(name)) for each in methods))
+    Console().print(table)
+
+
+def _pair(method: dict[str, Any], name: str, factor: float) -> str:
+    digits = 1 if factor == 100 else 3
+    values = (method["figures"][f"{name}_{statistic}"] for statistic in ("mean", "median"))
+    return " / ".join("-" if value is None else f"{factor * value:.{digits}f}" for value in values)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
 
 
 def _print_table(report: dict[str, Any]) -> None:

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from molae.cli.conformers import conformers
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
+from molae.cli.explore import explore
 from molae.cli.fit import fit
 from molae.cli.models import models
+from molae.cli.neighbours import neighbours
 from molae.cli.pack import pack
 from molae.cli.predict import predict
 from molae.cli.reconstruct import reconstruct
@@ -34,8 +37,14 @@ class _Verbs(TyperGroup):
             print(f"molae: {error}", file=sys.stderr)
             raise typer.Exit(WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED) from error
         except KeyboardInterrupt as error:
-            print("molae: interrupted; the same command with --resume goes on", file=sys.stderr)
+            print(f"molae: interrupted; {self._way_on(ctx)}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from error
+
+    def _way_on(self, ctx: Any) -> str:
+        verb = self.get_command(ctx, ctx.invoked_subcommand or "")
+        if verb is not None and any(option.name == "resume" for option in verb.params):
+            return "the same command with --resume goes on"
+        return "nothing was written"
 
 
 app = typer.Typer(
@@ -47,8 +56,11 @@ app = typer.Typer(
 )
 app.command()(embed)
 app.command()(reconstruct)
+app.command()(conformers)
 app.command()(fit)
 app.command()(predict)
+app.command()(explore)
+app.command()(neighbours)
 app.command()(train)
 app.command()(pack)
 app.add_typer(evaluate, name="evaluate")

@@ -36,6 +36,13 @@ def pack(
             help="Pack graphs without 3D coordinates: no conformers, stereo as labels of atoms and bonds.",
         ),
     ] = False,
+    descriptors: Annotated[
+        bool,
+        typer.Option(
+            "--descriptors",
+            help="Pack RDKit's descriptors too, for a model with a summary to be taught.",
+        ),
+    ] = False,
     smiles_column: SmilesColumn = None,
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
@@ -60,6 +67,7 @@ def pack(
             conformers,
             hydrogens=hydrogens,
             coordinates=not graphs,
+            descriptors=descriptors,
             progress=progress,
         )
     terminal.conclude(summary, output)

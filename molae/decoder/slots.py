@@ -58,7 +58,7 @@ class SlotDecoder(Decoder):
     Args:
         config: Configuration.
         schema: What the graphs carry.
-        irreps: Even and odd channels of the code.
+        irreps: Channels of the code: of the summary, where there is one, even, and odd ones.
     """
 
     def __init__(self, config: SlotDecoderConfig, schema: Schema, irreps: Irreps) -> None:

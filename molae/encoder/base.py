@@ -19,6 +19,7 @@ from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.errors import ConfigError
 from molae.groups.action import GroupAction
+from molae.nn.summary import Summary, SummaryConfig
 from molae.nn.trunk import EquivariantTrunk, NodeFeatures
 from molae.ops import full_precision
 from molae.registry import Config, Registry
@@ -38,6 +39,7 @@ class EncoderConfig(Config):
         odd_share: Share of the code's channels that are pseudo-scalars. With 0 the group is E(3) × S_n:
             mirror images are the same. Graphs without coordinates have no mirror images, and so no such
             channels whatever the share.
+        summary: The smooth first channels of the code (see `molae.nn.summary`), or None for none.
     """
 
     width: int = 64
@@ -47,6 +49,7 @@ class EncoderConfig(Config):
     head_width: int = 512
     head_depth: int = 2
     odd_share: float = 0.25
+    summary: SummaryConfig | None = None
 
 
 class Encoder(nn.Module):
@@ -60,6 +63,8 @@ class Encoder(nn.Module):
     are so exactly. Without coordinates there is no mirror image: the code is η, all of it even, and neither
     `vectors` nor `frame` of the configuration has a use.
 
+    A summary, where there is one, comes first: it needs neither order nor pose.
+
     Args:
         config: Configuration.
         schema: What the graphs carry.
@@ -68,10 +73,11 @@ class Encoder(nn.Module):
 
     Attributes:
         reads_slots: Whether the code depends on the predicted slots.
-        irreps: How the code transforms under O(3).
+        own: Even and odd channels that the subclass brings.
+        irreps: How the code transforms under O(3): the summary, then `own`.
 
     Raises:
-        ConfigError: If the code would not be invariant with this aligner.
+        ConfigError: If the code would not be invariant with this aligner, or has no room for the summary.
     """
 
     reads_slots = True
@@ -79,14 +85,20 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
         super().__init__()
         self._check(config, aligner)
+        self.summary = Summary(config.summary, schema) if config.summary else None
+        self.summary_size = config.summary.size if config.summary else 0
+        if self.summary_size >= code_size:
+            raise ConfigError(f"a summary of {self.summary_size} leaves nothing of a code of {code_size}")
         self.aligner = aligner
         self.trunk = EquivariantTrunk(
             schema, config.width, config.vectors, config.layers, ties=config.layers > 0
         )
         self.coordinates = schema.coordinates
-        self.odd_size = round(config.odd_share * code_size) if schema.coordinates else 0
-        self.even_size = code_size - self.odd_size
-        self.irreps = Irreps(f"{self.even_size}x0e + {self.odd_size}x0o")
+        own_size = code_size - self.summary_size
+        self.odd_size = round(config.odd_share * own_size) if schema.coordinates else 0
+        self.even_size = own_size - self.odd_size
+        self.own = Irreps(f"{self.even_size}x0e + {self.odd_size}x0o")
+        self.irreps = Irreps(f"{self.summary_size}x0e") + self.own if self.summary_size else self.own
 
     def _check(self, config: EncoderConfig, aligner: nn.Module) -> None:
         name = type(aligner).__name__
@@ -107,7 +119,7 @@ class Encoder(nn.Module):
 
     @abstractmethod
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
-        """Returns η: a code of g⁻¹x, even channels first."""
+        """Returns η: a code of g⁻¹x, the channels of `own`."""
 
     def forward(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch.
@@ -117,8 +129,14 @@ class Encoder(nn.Module):
         Returns:
             Code, group element and the losses that teach it.
         """
-        if not self.coordinates:
-            return Encoding(*self._encode(batch))
+        encoding = self._encode_both(batch) if self.coordinates else Encoding(*self._encode(batch))
+        if self.summary is None:
+            return encoding
+        code = encoding.invariant
+        return encoding._replace(invariant=torch.cat([self.summary(batch).to(code.dtype), code], dim=1))
+
+    def _encode_both(self, batch: DenseBatch) -> Encoding:
+        """Encodes the graphs and their mirror images, for the parts of even and odd parity."""
         eta, action, losses = self._encode(_with_mirror_images(batch))
         even, odd = eta.split([self.even_size, self.odd_size], dim=1)
         (even, even_mirror), (odd, odd_mirror) = even.chunk(2), odd.chunk(2)
@@ -154,7 +172,7 @@ def _with_mirror_images(batch: DenseBatch) -> DenseBatch:
     """The batch followed by the mirror image of each of its graphs."""
     mirrored = batch.mirrored()
     pairs = {f.name: (getattr(batch, f.name), getattr(mirrored, f.name)) for f in fields(batch)}
-    return replace(batch, **{name: torch.cat(pair) for name, pair in pairs.items()})
+    return replace(batch, **{name: torch.cat(pair) for name, pair in pairs.items() if pair[0] is not None})
 
 
 def _take(action: GroupAction, count: int) -> GroupAction:

@@ -67,10 +67,10 @@ class SlotEncoder(Encoder):
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
         self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
-        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, code_size)
+        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.dim)
         self.write = None
-        if config.lanes and any(lane_sizes(self.irreps, schema.max_nodes)):
-            self.write = SlotWriter(config.width, self.irreps, schema.max_nodes)
+        if config.lanes and any(lane_sizes(self.own, schema.max_nodes)):
+            self.write = SlotWriter(config.width, self.own, schema.max_nodes)
             # The lanes alone at the start: they are learned first, and the rest is learned beside them.
             for parameter in self.head[-1].parameters():
                 nn.init.zeros_(parameter)

@@ -4,12 +4,13 @@ from molae.io.parts import PartStore, outcome
 from molae.io.readers import CHUNK_SIZE, INPUT_SUFFIXES, Reader, open_rows
 from molae.io.records import Chunk, Row
 from molae.io.streams import digest
-from molae.io.writers import ARRAY_SUFFIXES, TABLE_SUFFIXES, atomic_path, matrix_column
+from molae.io.writers import ARRAY_SUFFIXES, RECORD_SUFFIXES, TABLE_SUFFIXES, atomic_path, matrix_column
 
 __all__ = [
     "ARRAY_SUFFIXES",
     "CHUNK_SIZE",
     "INPUT_SUFFIXES",
+    "RECORD_SUFFIXES",
     "TABLE_SUFFIXES",
     "Chunk",
     "PartStore",

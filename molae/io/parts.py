@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from molae.errors import DataError, RowError
 from molae.io.streams import STANDARD_INPUT, digest
-from molae.io.writers import TABLE_SUFFIXES, atomic_path, is_matrix, output_suffix, write_table
+from molae.io.writers import TABLE_SUFFIXES, atomic_path, check_folder, is_matrix, output_suffix, write_table
 
 _FINGERPRINT = "fingerprint.json"
 # In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
@@ -57,6 +57,7 @@ class PartStore:
         options: All that the result depends on, the chunk size too, as plain JSON values.
         resume: Whether to go on with what an interrupted run left, if anything.
         suffixes: Formats that can hold this output.
+        metadata: What a Parquet file should tell of itself, beside its columns.
     Raises:
         DataError: If the suffix is unknown, the folder is missing, the output is the input itself, or what is
             to be resumed was made from another input or with other options.
@@ -69,8 +70,10 @@ class PartStore:
         options: Mapping[str, Any],
         resume: bool = False,
         suffixes: Sequence[str] = TABLE_SUFFIXES,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self._output = Path(output)
+        self._metadata = dict(metadata or {})
         self._suffix = output_suffix(self._output, suffixes)
         self._repeatable = str(source) != STANDARD_INPUT
         self._folder = self._output.with_name(self._output.name + ".parts")
@@ -145,7 +148,8 @@ class PartStore:
             raise DataError(f"no rows to write to {self._output}")
         stored = _joint_schema(pq.read_schema(part) for part in parts)
         names = _final_names(stored)
-        final = pa.schema([entry.with_name(name) for entry, name in zip(stored, names, strict=True)])
+        fields = [entry.with_name(name) for entry, name in zip(stored, names, strict=True)]
+        final = pa.schema(fields, self._metadata)
 
         def tables() -> Iterator[pa.Table]:
             for part in parts:
@@ -181,8 +185,7 @@ def _read(part: Path) -> pa.Table:
 
 
 def _check_paths(output: Path, source: str, resume: bool) -> None:
-    if not output.parent.is_dir():
-        raise DataError(f"there is no folder {output.parent} to write {output.name} to")
+    check_folder(output)
     if output.is_dir():
         raise DataError(f"{output} is a folder, expected the name of a file to write")
     if source == STANDARD_INPUT:

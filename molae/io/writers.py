@@ -21,6 +21,9 @@ from molae.errors import DataError
 
 TABLE_SUFFIXES = (".parquet", ".csv", ".csv.gz")
 ARRAY_SUFFIXES = (".npy", ".npz")
+RECORD_SUFFIXES = (".sdf", ".sdf.gz")
+
+_Write = Callable[[IO[bytes], pa.Schema, Callable[[], Iterable[pa.Table]]], None]
 
 
 @contextmanager
@@ -57,6 +60,16 @@ def output_suffix(path: Path, allowed: Sequence[str]) -> str:
     raise DataError(f"{path}: cannot write this suffix here, expected one of {' '.join(allowed)}")
 
 
+def check_folder(path: Path) -> None:
+    """Makes sure, before any work, that the folder of an output is there.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if not path.parent.is_dir():
+        raise DataError(f"there is no folder {path.parent} to write {path.name} to")
+
+
 def matrix_column(matrix: Float[np.ndarray, "n d"], valid: Bool[np.ndarray, " n"]) -> pa.FixedSizeListArray:
     """Makes a column of vectors, float32 lists of fixed size, null where a row is not valid.
 
@@ -88,11 +101,12 @@ def write_table(path: Path, suffix: str, schema: pa.Schema, tables: Callable[[],
 
     Parquet and CSV hold every column; in CSV, a vector is spread over columns `embedding_0`, `embedding_1`
     and so on. `.npz` holds vectors, numbers (float64) and text under the names of their columns, `.npy` the
-    vectors alone; in both, missing vectors and numbers are NaN. The same tables always give the same bytes.
+    vectors alone; in both, missing vectors and numbers are NaN. `.sdf` is the text of the last column. The
+    same tables always give the same bytes.
 
     Args:
         path: The final path.
-        suffix: One of `TABLE_SUFFIXES` and `ARRAY_SUFFIXES`.
+        suffix: One of `TABLE_SUFFIXES`, `ARRAY_SUFFIXES` and `RECORD_SUFFIXES`.
         schema: The schema of all tables.
         tables: Gives the tables, afresh at each call.
     """
@@ -116,10 +130,21 @@ def _write_csv(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable
             file.write(("\n".join(lines.to_pylist()) + "\n").encode())
 
 
-def _write_csv_gz(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
-    # Without a time and a name in its header, so that the same content gives the same bytes.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
-        _write_csv(cast(IO[bytes], packed), schema, tables)
+def _write_records(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
+    for table in tables():
+        for text in table.columns[-1].drop_null().to_pylist():
+            file.write(text.encode())
+
+
+def _packed(write: _Write) -> _Write:
+    """The same, compressed by gzip."""
+
+    def write_packed(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
+        # Without a time and a name in its header, so that the same content gives the same bytes.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
+            write(cast(IO[bytes], packed), schema, tables)
+
+    return write_packed
 
 
 def _csv_names(entry: pa.Field) -> list[str]:
@@ -200,10 +225,12 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, Callable[[], Iterable[pa.Table]]], None]] = {
+_WRITERS: dict[str, _Write] = {
     ".parquet": _write_parquet,
     ".csv": _write_csv,
-    ".csv.gz": _write_csv_gz,
+    ".csv.gz": _packed(_write_csv),
+    ".sdf": _write_records,
+    ".sdf.gz": _packed(_write_records),
     ".npy": _write_npy,
     ".npz": _write_npz,
 }

@@ -26,10 +26,12 @@ class LossConfig(Config):
 
     Attributes:
         position: Weight of the sum of distances, per Å, between decoded and true positions.
+        targets: Weight of what the summary is taught, where the graphs have targets.
         softening: Distance in Å below which the distance term is quadratic.
     """
 
     position: float = 5.0
+    targets: float = 10.0
     softening: float = 0.02
 
 

@@ -8,15 +8,22 @@ teaches them; what needs several slots at once is left to the maps beside them.
 from __future__ import annotations
 
 import torch
-from e3nn.o3 import Irreps
+from e3nn.o3 import Irrep, Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from molae.ops import full_precision
 
 
+def split_summary(irreps: Irreps) -> tuple[int, Irreps]:
+    """Parts the channels of a summary, an even block ahead of another one, from those that slots share."""
+    even = [block.ir == Irrep("0e") for block in irreps[:2]]
+    return (irreps[0].mul, irreps[1:]) if even == [True, True] else (0, irreps)
+
+
 def lane_sizes(irreps: Irreps, slots: int) -> tuple[int, int]:
     """Even and odd channels of a code that each slot gets for its own; (0, 0) where there are too few."""
+    _, irreps = split_summary(irreps)
     return irreps.count("0e") // slots, irreps.count("0o") // slots
 
 
@@ -51,13 +58,14 @@ class SlotReader(nn.Module):
 
     Args:
         width: Channels of a slot.
-        irreps: Channels of the code, even ones first.
+        irreps: Channels of the code: a summary, which no slot reads, where there is one; even; odd ones.
         slots: Most slots.
     """
 
     def __init__(self, width: int, irreps: Irreps, slots: int) -> None:
         super().__init__()
-        self.sizes = (irreps.count("0e"), irreps.count("0o"))
+        skipped, own = split_summary(irreps)
+        self.sizes = (skipped, own.count("0e"), own.count("0o"))
         self.lanes = lane_sizes(irreps, slots)
         self.map = nn.Linear(sum(self.lanes), width, bias=False)
         self.place = nn.Parameter(0.1 * torch.randn(slots, width))
@@ -68,7 +76,7 @@ class SlotReader(nn.Module):
         slots = len(self.place)
         own = [
             part[:, : slots * lane].unflatten(1, (slots, lane))
-            for part, lane in zip(code.split(list(self.sizes), dim=1), self.lanes, strict=True)
+            for part, lane in zip(code.split(list(self.sizes), dim=1)[1:], self.lanes, strict=True)
         ]
         return self.map(torch.cat(own, dim=2).to(self.place.dtype)) + self.place
 

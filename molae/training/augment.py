@@ -80,7 +80,15 @@ def _crop(batch: DenseBatch, chosen: Bool[Tensor, " b"], generator: torch.Genera
         pos=None if batch.pos is None else batch.pos * mask.unsqueeze(-1),
         mirror_slot=torch.where(chosen.unsqueeze(1), own, batch.mirror_slot),
         tie=batch.tie * mask,
+        targets=_forget(batch, chosen),
     )
+
+
+def _forget(batch: DenseBatch, chosen: Bool[Tensor, " b"]) -> Tensor | None:
+    """The targets, not known any more of the graphs that were changed."""
+    if batch.targets is None:
+        return None
+    return batch.targets.where(~chosen.unsqueeze(1), torch.nan)
 
 
 def _mutate(
@@ -95,7 +103,8 @@ def _mutate(
     sizes = torch.tensor(schema.node_sizes, device=batch.nodes.device)
     random = (_uniform(tuple(batch.nodes.shape), generator) * sizes).long()
     nodes = torch.where(change & batch.mask.unsqueeze(-1), random, batch.nodes)
-    return replace(batch, nodes=nodes, edges=_mutate_edges(batch, schema, config, chosen, generator))
+    edges = _mutate_edges(batch, schema, config, chosen, generator)
+    return replace(batch, nodes=nodes, edges=edges, targets=_forget(batch, chosen))
 
 
 def _mutate_edges(

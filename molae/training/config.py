@@ -33,6 +33,9 @@ class TrainingConfig(Config):
         full_precision_steps: Last steps that run in float32 whatever `precision` says.
         validate_every: Steps between validations.
         validation_size: Most graphs to validate on.
+        exchanged_repeats: How often an epoch holds a training graph with nodes that a reflection exchanges.
+            Few molecules are so, and their stereo has to be in the even part of the code: they are learned
+            last.
         patience: Validations without a better one after which training stops; 0 to never stop early.
         checkpoint_minutes: Time between saved states.
         log_every: Steps between rows of the log.
@@ -54,6 +57,7 @@ class TrainingConfig(Config):
     full_precision_steps: NonNegativeInt = 0
     validate_every: PositiveInt = 2000
     validation_size: PositiveInt = 1000
+    exchanged_repeats: PositiveInt = 1
     patience: NonNegativeInt = 0
     checkpoint_minutes: NonNegativeFloat = 5.0
     log_every: PositiveInt = 50

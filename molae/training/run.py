@@ -91,7 +91,15 @@ def split(
             f"{len(data)} graphs leave {len(training)} for training and {len(drawn)} for validation:"
             " lower validation_size or bring more data"
         )
-    return training, source.subset(drawn)
+    return repeat_exchanged(training, settings.exchanged_repeats), source.subset(drawn)
+
+
+def repeat_exchanged(data: PackedDataset, times: int) -> PackedDataset:
+    """The data set with graphs whose nodes a reflection exchanges so many times, all others once."""
+    if times == 1:
+        return data
+    counts = np.where(data.exchanged, times, 1)
+    return data.subset(np.repeat(np.arange(len(data)), counts))
 
 
 def check_kind(schema: Schema, config: DataConfig) -> None:
@@ -140,6 +148,9 @@ def _work(
         packed, PackedDataset.load(validation) if validation else None, config.training
     )
     model = Autoencoder(config.model, training.schema)
+    targets = training.targets(np.arange(len(training)))
+    if model.targets is not None and targets is not None:
+        model.targets.fit(targets)
     loop = Loop(fabric, model, config, training, validating, output)
     if resume:
         loop.resume()

@@ -131,7 +131,8 @@ def save_batch(batch: DenseBatch, path: Path) -> None:
 def load_batch(path: Path) -> DenseBatch:
     """Loads a batch that `save_batch` saved, for example one whose loss was not finite."""
     tensors = load_file(path)
-    return DenseBatch(pos=tensors.pop("pos", None), **tensors)
+    absent: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(DenseBatch))
+    return DenseBatch(**(absent | tensors))
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

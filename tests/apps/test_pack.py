@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molae.apps.molecules import molecule_schema
 from molae.apps.pack import pack_file
 from molae.apps.rows import Source
 from molae.batch.packed import PackedDataset
+from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors
 from molae.errors import ConfigError, DataError
 
 
@@ -43,6 +45,28 @@ def test_graphs_may_go_without_positions(source: Source, tmp_path: Path) -> None
     assert batch.pos is None
     # The two hands differ in the parity of the centre alone.
     assert (batch.nodes[0] != batch.nodes[1]).sum() == 1
+
+
+def test_descriptors_are_packed_as_targets(source: Source, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    pack_file(source, path, max_nodes=10, coordinates=False, descriptors=True)
+    packed = PackedDataset.load(path)
+    assert packed.schema.targets == TAUGHT_DESCRIPTORS
+    targets = packed.batch(np.array([1, 0])).targets
+    assert targets is not None
+    expected = [descriptors(Chem.MolFromSmiles(smiles), TAUGHT_DESCRIPTORS) for smiles in ("CCCCCO", "CCO")]
+    np.testing.assert_allclose(targets.numpy(), np.array(expected), rtol=1e-3, atol=1e-3)
+
+
+def test_targets_are_not_known_where_they_were_not_packed(source: Source, tmp_path: Path) -> None:
+    for name in ("with", "without"):
+        pack_file(source, tmp_path / f"{name}.safetensors", 10, coordinates=False, descriptors=name == "with")
+    first, second = (PackedDataset.load(tmp_path / f"{name}.safetensors") for name in ("with", "without"))
+    for both, known in ((first + second, [1, 0]), (second + first, [0, 1])):
+        assert both.schema == first.schema
+        targets = both.batch(np.array([0, 3])).targets
+        assert targets is not None
+        assert targets.isfinite().any(1).tolist() == [bool(each) for each in known]
 
 
 def test_nothing_is_written_for_nothing(tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def test_a_subset_has_the_graphs_in_the_order_asked_for(dataset):
     assert_same(subset.batch(np.arange(4)), dataset.batch(indices))
 
 
+def test_graphs_with_nodes_that_a_reflection_exchanges(dataset, graphs):
+    expected = [bool((graph.mirror_slot != graph.slot).any()) for graph in graphs]
+    assert any(expected)
+    assert not all(expected)
+    assert dataset.exchanged.tolist() == expected
+
+
 def test_graphs_without_positions(graphs, tmp_path):
     path = tmp_path / "flat.safetensors"
     pack([(0, replace(graphs[0], pos=None))], SCHEMA, path)

@@ -47,7 +47,19 @@ def molecules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_lists_the_verbs() -> None:
     code = "from molae.cli import app; app(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for verb in ("embed", "reconstruct", "fit", "predict", "train", "evaluate", "models", "pack"):
+    for verb in (
+        "embed",
+        "reconstruct",
+        "conformers",
+        "fit",
+        "predict",
+        "train",
+        "evaluate",
+        "models",
+        "pack",
+        "explore",
+        "neighbours",
+    ):
         assert verb in done.stdout
 
 

@@ -29,6 +29,7 @@ VARIANTS = (
     {"attention_layers": 1},
     {"odd_share": 0.5},
     {"lanes": False},
+    {"summary": {"size": 40, "width": 16, "layers": 2}},
     {"pair_heads": 0},
     {"free_nats": 0.0},
     {"delay": 0, "rise": 0},
@@ -54,7 +55,14 @@ def settings(registry: Registry, name: str) -> Iterator[dict]:
 def described(config: dict) -> str:
     """Name of a configuration in the output of pytest."""
     return "-".join(
-        [config["name"], *(f"{k}={v}" for k, v in config.items() if k not in SMALL and k != "name")]
+        [
+            config["name"],
+            *(
+                k if isinstance(v, dict) else f"{k}={v}"
+                for k, v in config.items()
+                if k not in SMALL and k != "name"
+            ),
+        ]
     )
 
 

@@ -49,6 +49,17 @@ def test_a_slot_is_read_from_its_own_channels_alone():
     assert touched == [False, False, True, False]
 
 
+def test_a_summary_ahead_of_the_slots_is_read_by_none():
+    read = SlotReader(WIDTH, Irreps("7x0e") + IRREPS, SLOTS)
+    assert read.lanes == lane_sizes(IRREPS, SLOTS)
+    code = torch.zeros(1, 7 + IRREPS.dim)
+    changed = code.clone()
+    changed[:, :7] = 1.0
+    assert torch.equal(read(changed), read(code))
+    changed[:, 7 + 6] = 1.0
+    assert (read(changed) != read(code)).any(2).flatten().tolist() == [False, False, True, False]
+
+
 def test_lanes_stay_in_full_precision_under_mixed_precision():
     write, read = SlotWriter(WIDTH, IRREPS, SLOTS), SlotReader(WIDTH, IRREPS, SLOTS)
     with torch.autocast("cpu", torch.bfloat16):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,16 @@ def batch() -> DenseBatch:
 
 def run(batch: DenseBatch, seed: int = 0, **config: float) -> DenseBatch:
     return augment(batch, SCHEMA, AugmentConfig(**config), torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("config", [{"mutate": 1.0}, {"crop": 1.0}])
+def test_targets_are_not_known_of_a_graph_that_was_changed(batch: DenseBatch, config: Any) -> None:
+    known = replace(batch, targets=torch.ones(len(batch), 2))
+    assert run(known, **config).targets.isnan().all()  # type: ignore[union-attr]
+    config = dict.fromkeys(config, 0.5)
+    some = run(known, **config).targets.isnan().all(1)  # type: ignore[union-attr]
+    assert some.any()
+    assert not some.all()
 
 
 def test_nothing_happens_unless_asked_for(batch: DenseBatch) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import standin
 import torch
@@ -223,3 +224,13 @@ def test_validation_data_are_split_off_by_the_seed_or_given(data: Path) -> None:
     assert (len(training), len(validation)) == (50, 4)
     with pytest.raises(DataError, match="leave 0 for training"):
         split(dataset, None, config(validation_size=60).training)
+
+
+def test_graphs_that_a_reflection_maps_to_themselves_come_more_often(data: Path) -> None:
+    dataset = PackedDataset.load(data)
+    validation = dataset.subset(np.arange(10))
+    training, kept = split(dataset, validation, config(exchanged_repeats=3, validation_size=10).training)
+    expected = np.repeat(dataset.rows, np.where(dataset.exchanged, 3, 1))
+    assert len(expected) > len(dataset)
+    assert training.rows.tolist() == expected.tolist()
+    assert len(kept) == 10

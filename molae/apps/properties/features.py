@@ -1,4 +1,8 @@
-"""Features of molecules for property models: the code of a model, RDKit's descriptors, ECFP4 counts."""
+"""Features of molecules for property models: the code of a model, RDKit's descriptors, ECFP4 counts.
+
+Of a code with a summary (`molae.nn.summary`) only that counts as the code here: it is smooth, while what
+holds the molecule exactly jumps with the order of its atoms, which a regression has nothing to learn from.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +70,7 @@ class Featuriser:
     def size(self, name: str) -> int:
         """Number of columns of a block."""
         if name == "code" and self._model:
-            return self._model.config.code_size
+            return self._model.encoder.summary_size or self._model.config.code_size
         return len(self.descriptor_names) if name == "descriptors" else FINGERPRINT_SIZE
 
     def compute(self, read: Sequence[Molecule | RowError]) -> tuple[Blocks, list[RowError | None]]:
@@ -80,7 +84,8 @@ class Featuriser:
         blocks: dict[str, np.ndarray] = {}
         errors: list[RowError | None] = [each if isinstance(each, RowError) else None for each in read]
         if self._model:
-            blocks["code"], errors = embed_read(self._model, read, self._batch_size)
+            codes, errors = embed_read(self._model, read, self._batch_size)
+            blocks["code"] = codes[:, : self.size("code")]
         mols = [
             each.mol if isinstance(each, Molecule) and error is None else None
             for each, error in zip(read, errors, strict=True)

@@ -15,11 +15,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from molae.apps.loading import Model
+from molae.apps.origin import CodesOrigin
 from molae.apps.properties.calibration import Probabilities, Training
 from molae.apps.properties.model import HEADS, PropertyModel, Recipe
 from molae.apps.properties.scaling import Scaling
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import fingerprint, read_description, resolve, write_directory
+from molae.checkpoint import write_directory
 from molae.chem.descriptors import DESCRIPTOR_NAMES
 from molae.errors import CheckpointError, DataError
 
@@ -88,10 +89,8 @@ def origin_of(model: Model, blocks: Sequence[str], seed: int) -> FeatureOrigin:
         return FeatureOrigin(None, None, DESCRIPTOR_NAMES, seed)
     if isinstance(model, Autoencoder):
         raise DataError("expected the name or path of a model, so that it can be found again for predictions")
-    path = resolve(model)
-    shipped = path.name == str(model)
-    name = str(model) if shipped else str(path.resolve())
-    return FeatureOrigin(name, fingerprint(read_description(path)), DESCRIPTOR_NAMES, seed)
+    codes = CodesOrigin.of(model, seed)
+    return FeatureOrigin(codes.model, codes.weights_sha256, DESCRIPTOR_NAMES, seed)
 
 
 def check_output(path: Path) -> None:
@@ -195,21 +194,10 @@ def check_origin(stored: StoredModel, model: str | None = None) -> FeatureOrigin
                 f"this RDKit has no descriptor {missing[0]!r}, which the model was fitted with: use the"
                 " RDKit version that property_model.json names, or fit the model again"
             )
-    if origin.fingerprint is None:
+    if origin.model is None or origin.fingerprint is None:
         return origin
-    name = model or str(origin.model)
-    try:
-        found = fingerprint(read_description(resolve(name)))
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"{error}; the codes that this model was fitted on came from it: say with --model where it is"
-        ) from error
-    if found != origin.fingerprint:
-        raise CheckpointError(
-            f"the codes that this model was fitted on came from another model than {name!r} is now (weights"
-            f" {origin.fingerprint[:12]}, found {found[:12]}): name that one with --model, or fit again"
-        )
-    return replace(origin, model=name)
+    codes = CodesOrigin(origin.model, origin.fingerprint, origin.seed)
+    return replace(origin, model=codes.found(model, "this model was fitted on", "fit again").model)
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

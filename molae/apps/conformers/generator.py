@@ -1,0 +1,67 @@
+"""What makes conformers: the protocol, and the ways that are known by name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+from rdkit import Chem
+
+from molae.chem.etkdg import sample_etkdg
+from molae.errors import ConfigError
+
+ETKDG = "etkdg"
+
+
+class ConformerGenerator(Protocol):
+    """Makes conformers of one molecule at a time."""
+
+    def generate(self, mol: Chem.Mol, n: int, seed: int) -> Float[np.ndarray, "s n 3"]:
+        """Makes conformers.
+
+        Args:
+            mol: Molecule as `prepare` leaves it with all hydrogens as atoms, every configuration that
+                matters specified; it has no conformer.
+            n: Number of conformers.
+            seed: Seed; the same gives the same conformers.
+        Returns:
+            Positions of all atoms in Å, in the order of `mol`; fewer than `n` where some failed. Which
+            isomer they are is checked by the caller.
+        Raises:
+            RowError: If it can make none of this molecule, with the reason.
+        """
+        ...
+
+
+class EtkdgGenerator:
+    """ETKDGv3 of RDKit, without relaxation.
+
+    Args:
+        time_limit: Seconds for a molecule, None for no limit.
+    """
+
+    def __init__(self, time_limit: float | None = None) -> None:
+        self._time_limit = time_limit
+
+    def generate(self, mol: Chem.Mol, n: int, seed: int) -> Float[np.ndarray, "s n 3"]:
+        """Makes conformers, as `molae.chem.etkdg.sample_etkdg` does."""
+        return sample_etkdg(mol, n, seed, self._time_limit)
+
+
+@lru_cache(maxsize=4)
+def open_generator(name: str = ETKDG, time_limit: float | None = None) -> ConformerGenerator:
+    """Readies a generator; a process that asks again gets the same.
+
+    Args:
+        name: `etkdg`.
+        time_limit: Seconds for a molecule after which no further conformer is begun, None for no limit.
+    Returns:
+        The generator.
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    if name == ETKDG:
+        return EtkdgGenerator(time_limit)
+    raise ConfigError(f"no conformer generator is called {name!r}; there is {ETKDG!r}")

@@ -1,0 +1,116 @@
+"""Relaxation of conformers by the tight-binding method GFN2-xTB, through tblite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rdkit import Chem
+from scipy import constants, optimize
+
+from molae.errors import ConfigError, RowError
+
+_physical = constants.physical_constants
+BOHR = _physical["Bohr radius"][0] / constants.angstrom
+"""One bohr in Å."""
+HARTREE = _physical["Hartree energy"][0] * constants.Avogadro / (1000 * constants.calorie)
+"""One hartree in kcal/mol."""
+
+# Largest component of the gradient, in hartree per bohr, and most steps; xtb's usual criterion is 1e-3 in
+# its norm.
+_GRADIENT = 3e-4
+_STEPS = 1000
+# A bond longer than this many times the sum of the covalent radii is broken.
+_BROKEN = 1.3
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A conformer relaxed by GFN2-xTB in vacuum.
+
+    Attributes:
+        positions: Positions in Å.
+        energy: Energy in kcal/mol.
+        start: Energy before, in kcal/mol.
+    """
+
+    positions: Float[np.ndarray, "n 3"]
+    energy: float
+    start: float
+
+
+def require_gfn2() -> None:
+    """Checks that GFN2-xTB can be used.
+
+    Raises:
+        ConfigError: If tblite is not installed.
+    """
+    if find_spec("tblite") is None:
+        raise ConfigError("GFN2-xTB needs tblite: pip install 'molae[conformers]'")
+
+
+def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
+    """Relaxes a conformer by GFN2-xTB (Bannwarth 2019, doi:10.1021/acs.jctc.8b01176) in vacuum.
+
+    Args:
+        mol: Molecule with all hydrogens as atoms, for its elements, charge and radical electrons.
+        positions: Where to begin, in Å.
+    Returns:
+        The relaxed conformer.
+    Raises:
+        ConfigError: If tblite is not installed.
+        RowError: `gfn2_failed`, if the method does not converge; `bond_broken`, if the relaxed geometry is
+            another molecule, as where a proton moves.
+    """
+    require_gfn2()
+    begin = np.asarray(positions, dtype=np.float64) / BOHR
+    try:
+        calculator = _calculator(mol, begin)
+        start, _ = _energy(begin.ravel(), calculator)
+        found = optimize.minimize(
+            _energy,
+            begin.ravel(),
+            (calculator,),
+            method="L-BFGS-B",
+            jac=True,
+            options={"gtol": _GRADIENT, "maxiter": _STEPS},
+        )
+    except RuntimeError as error:  # of tblite, for instance where the charges do not converge
+        raise RowError(f"GFN2-xTB failed: {str(error).strip().splitlines()[0]}", "gfn2_failed") from error
+    relaxed = found.x.reshape(-1, 3) * BOHR
+    _require_bonds(mol, relaxed)
+    return Relaxed(relaxed, float(found.fun) * HARTREE, start * HARTREE)
+
+
+def _calculator(mol: Chem.Mol, begin: Float[np.ndarray, "n 3"]) -> Any:
+    from tblite.interface import Calculator
+
+    calculator = Calculator(
+        "GFN2-xTB",
+        np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]),
+        begin,
+        charge=float(Chem.GetFormalCharge(mol)),
+        uhf=sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
+    )
+    calculator.set("verbosity", 0)
+    return calculator
+
+
+def _energy(flat: Float[np.ndarray, "n3"], calculator: Any) -> tuple[float, Float[np.ndarray, "n3"]]:
+    """Energy in hartree, and gradient in hartree per bohr."""
+    calculator.update(positions=flat.reshape(-1, 3))
+    result = calculator.singlepoint()
+    return float(result.get("energy")), np.array(result.get("gradient")).ravel()
+
+
+def _require_bonds(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> None:
+    table = Chem.GetPeriodicTable()
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        length = np.linalg.norm(positions[ends[0].GetIdx()] - positions[ends[1].GetIdx()])
+        if length > _BROKEN * sum(table.GetRcovalent(atom.GetAtomicNum()) for atom in ends):
+            name = "-".join(f"{atom.GetSymbol()}{atom.GetIdx()}" for atom in ends)
+            raise RowError(f"the bond {name} breaks in GFN2-xTB", "bond_broken")

@@ -1,0 +1,160 @@
+"""A smooth part of a code: pooled from messages along the edges, without any order of the nodes.
+
+A code read off canonical slots holds a graph exactly, but jumps where a small change of the graph changes the
+order. What is pooled over the nodes does not; it holds less, and what it is taught to hold.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.nn.mlp import CategoryEmbedding, residual_mlp
+from molae.ops import full_precision
+from molae.registry import Config
+
+WALKS = 8
+"""Longest walk whose return probability a node knows: rings of up to so many nodes are seen."""
+
+
+class SummaryConfig(Config):
+    """Configuration of the summary of a graph.
+
+    Attributes:
+        size: Channels of the code that it takes.
+        width: Channels of a node.
+        layers: Rounds of messages along the edges.
+        depth: Residual blocks between the pooled nodes and the code.
+    """
+
+    size: PositiveInt = 112
+    width: PositiveInt = 96
+    layers: PositiveInt = 3
+    depth: PositiveInt = 2
+
+
+class RelationalLayer(nn.Module):
+    """Messages along the edges, weighted channel by channel for each of their categories: relational
+    convolution (Schlichtkrull et al. 2018, arXiv:1703.06103) with diagonal matrices.
+
+    Args:
+        width: Channels of a node.
+        edge_types: Number of edge categories, category 0 for no edge.
+    """
+
+    def __init__(self, width: int, edge_types: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.kinds = nn.Parameter(torch.randn(edge_types - 1, width))
+        self.update = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(
+        self, x: Float[Tensor, "b m d"], adjacency: Float[Tensor, "b m mt"]
+    ) -> Float[Tensor, "b m d"]:
+        """Returns the updated nodes; `adjacency` has a column for each neighbour and kind of edge."""
+        normed = self.norm(x)
+        sent = (normed.unsqueeze(2) * self.kinds).flatten(1, 2)
+        received = torch.bmm(adjacency.to(sent.dtype), sent)
+        return x + self.update(torch.cat([normed, received], dim=2))
+
+
+class Summary(nn.Module):
+    """Sum, mean and maximum over nodes that know their surroundings, made into a few channels of the code.
+
+    Args:
+        config: Configuration.
+        schema: What the graphs carry.
+    """
+
+    def __init__(self, config: SummaryConfig, schema: Schema) -> None:
+        super().__init__()
+        self.edge_types = schema.edge_types
+        self.embed = CategoryEmbedding(schema.node_sizes, config.width)
+        self.walk = nn.Linear(WALKS, config.width, bias=False)
+        self.layers = nn.ModuleList(
+            RelationalLayer(config.width, schema.edge_types) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.head = residual_mlp(3 * config.width, 2 * config.width, config.depth, config.size)
+        # Nothing at the start, so that the decoder learns to read the rest of the code first.
+        for parameter in self.head[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, batch: DenseBatch) -> Float[Tensor, "b c"]:
+        """Returns the channels; they depend on categories and edges alone."""
+        kinds = nn.functional.one_hot(batch.edges, self.edge_types)[..., 1:].to(self.walk.weight.dtype)
+        adjacency = kinds.flatten(2)
+        nodes = self.embed(batch.nodes) + self.walk(self._return_probabilities(kinds.sum(-1)))
+        for layer in self.layers:
+            nodes = layer(nodes, adjacency)
+        return self.head(_pool(self.norm(nodes), batch.mask))
+
+    @full_precision
+    def _return_probabilities(self, connected: Float[Tensor, "b m m"]) -> Float[Tensor, "b m w"]:
+        """Chance that a random walk of 1 to `WALKS` steps ends where it began (Dwivedi et al. 2022,
+        arXiv:2110.07875)."""
+        step = connected / connected.sum(2, keepdim=True).clamp(min=1)
+        walk, chances = step, []
+        for _ in range(WALKS):
+            chances.append(walk.diagonal(dim1=1, dim2=2))
+            walk = walk @ step
+        return torch.stack(chances, dim=2)
+
+
+class TargetHead(nn.Module):
+    """What the summary is taught: known numbers of the whole graph, linear in it.
+
+    Args:
+        size: Channels of the summary.
+        targets: Number of targets.
+
+    Attributes:
+        centre: Mean of each target over the training graphs, in its own unit.
+        scale: Standard deviation of each.
+    """
+
+    CLIP = 8.0  # standard deviations; descriptors of odd molecules lie far outside of the others'
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, size: int, targets: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(size, targets)
+        self.register_buffer("centre", torch.zeros(targets))
+        self.register_buffer("scale", torch.ones(targets))
+
+    def fit(self, targets: Float[Tensor, "g t"]) -> None:
+        """Takes centre and scale from the training graphs; NaN says that a target is not known."""
+        known = targets.isfinite()
+        count = known.sum(0).clamp(min=1)
+        centre = targets.where(known, 0.0).sum(0) / count
+        square = (targets - centre).where(known, 0.0).square().sum(0) / count
+        self.centre.copy_(centre)
+        self.scale.copy_(square.sqrt().where(square > 0, 1.0))
+
+    @full_precision
+    def forward(self, summary: Float[Tensor, "b c"]) -> Float[Tensor, "b t"]:
+        """Predicts the targets, in their own units."""
+        return self.map(summary.to(self.map.weight.dtype)) * self.scale + self.centre
+
+    def loss(self, summary: Float[Tensor, "b c"], targets: Float[Tensor, "b t"]) -> Float[Tensor, " b"]:
+        """Mean Huber loss of the known targets of each graph, in units of their scale; 0 where none is."""
+        aim = ((targets - self.centre) / self.scale).clamp(-self.CLIP, self.CLIP)
+        known = aim.isfinite()
+        found = (self(summary) - self.centre) / self.scale
+        off = nn.functional.smooth_l1_loss(found, aim.where(known, 0.0), reduction="none")
+        return off.where(known, 0.0).sum(1) / known.sum(1).clamp(min=1)
+
+
+def _pool(nodes: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b 3d"]:
+    """Scaled sum, mean and maximum of the real nodes; 0 for a graph without any."""
+    inside = mask.unsqueeze(2)
+    total = nodes.where(inside, 0.0).sum(1)
+    count: Int[Tensor, "b 1"] = mask.sum(1, keepdim=True)
+    highest = nodes.where(inside, -torch.inf).amax(1).where(count > 0, 0.0)
+    return torch.cat([total / 8, total / count.clamp(min=1), highest], dim=1)
