@@ -128,14 +128,15 @@ def test_embedding_leaves_the_random_state_alone() -> None:
 
 def test_new_graphs_are_drawn_alike_from_the_same_seed() -> None:
     codes = molae.embed(known_graphs(), small_graph_model())
+    prior = {"name": "mixture", "components": 3}
     first, again, other = (
-        molae.generate_graphs(20, codes, small_graph_model(), components=3, seed=seed) for seed in (0, 0, 1)
+        molae.generate_graphs(20, codes, small_graph_model(), prior=prior, seed=seed) for seed in (0, 0, 1)
     )
     assert len(first) == 20
     assert all(nx.utils.graphs_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(nx.utils.graphs_equal(a, b) for a, b in zip(first, other, strict=True))
     assert all(nx.number_of_selfloops(graph) == 0 for graph in first)
-    with pytest.raises(ConfigError, match="at least two"):
+    with pytest.raises(ConfigError, match="at least 2 in rows"):
         molae.generate_graphs(3, codes[:1], small_graph_model())
 
 

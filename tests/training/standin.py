@@ -46,7 +46,7 @@ class TinyAutoencoder(nn.Module):
         squares = (self.output(hidden) - batch.pos).square().sum(-1) * batch.mask
         return squares.sum(1) / batch.sizes
 
-    def loss(self, batch: DenseBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def loss(self, batch: DenseBatch, generator: torch.Generator | None, step: int) -> dict[str, Tensor]:
         self.calls += 1
         noise = self.noise * torch.randn(16, generator=generator, device=batch.pos.device)
         loss = self._errors(batch, noise).mean()
