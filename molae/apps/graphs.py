@@ -34,6 +34,7 @@ def pack_graphs(
     max_nodes: int | None = None,
     node_attributes: Sequence[str] | None = None,
     edge_attribute: str | None = None,
+    descriptors: bool = False,
 ) -> Summary:
     """Packs graphs for training; those that cannot be used are left out and counted.
 
@@ -44,6 +45,8 @@ def pack_graphs(
             for as many as the largest graph has, up to that.
         node_attributes: Attributes of the nodes that the model is to hold, integers or text; None for all.
         edge_attribute: Attribute of the edges that it is to hold; None for the one that there is, if any.
+        descriptors: Whether to pack `molae.graphs.statistics` of each too, for a model with a summary to be
+            taught.
     Returns:
         The counts of graphs.
     Raises:
@@ -53,7 +56,9 @@ def pack_graphs(
     path = Path(output)
     check_output(path, max_nodes)
     read = [_labelled(graph) for graph in graphs]
-    return write_labelled(list(enumerate(read)), path, max_nodes, node_attributes, edge_attribute)
+    return write_labelled(
+        list(enumerate(read)), path, max_nodes, node_attributes, edge_attribute, descriptors
+    )
 
 
 def decode_graphs(

@@ -21,6 +21,7 @@ from molae.batch.packed import PackedDataset
 from molae.checkpoint import load_checkpoint, save_checkpoint
 from molae.errors import ConfigError, DataError, RowError
 from molae.graphs.convert import from_networkx
+from molae.graphs.statistics import STATISTICS, graph_statistics
 
 
 def renumbered(graph: nx.Graph, random: np.random.Generator) -> nx.Graph:
@@ -102,6 +103,18 @@ def test_packing_graphs_of_networkx_and_pyg(tmp_path: Path) -> None:
     assert (packed.schema.max_nodes, packed.schema.coordinates) == (4, False)
     assert packed.rows.tolist() == [0, 2]
     assert packed.batch(np.array([1])).edges.sum() == 8
+
+
+def test_statistics_are_packed_as_targets(tmp_path: Path) -> None:
+    path = tmp_path / "graphs.safetensors"
+    graphs = [nx.cycle_graph(5), nx.star_graph(6)]
+    molae.pack_graphs(graphs, path, descriptors=True)
+    packed = PackedDataset.load(path)
+    assert packed.schema.targets == STATISTICS
+    targets = packed.batch(np.arange(2)).targets
+    assert targets is not None
+    expected = [graph_statistics(nx.to_numpy_array(graph, dtype=int)) for graph in graphs]
+    np.testing.assert_allclose(targets.numpy(), np.array(expected), rtol=1e-3, atol=1e-3)
 
 
 def test_packing_leaves_out_what_is_too_large(tmp_path: Path) -> None:
