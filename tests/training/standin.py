@@ -30,6 +30,8 @@ class TinyAutoencoder(nn.Module):
         noise: Standard deviation of the noise.
     """
 
+    targets = None
+
     def __init__(self, config: AutoencoderConfig, schema: Schema, noise: float = 0.1) -> None:
         super().__init__()
         self.config = config

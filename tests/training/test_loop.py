@@ -19,10 +19,11 @@ from torch import Tensor
 import molae.checkpoint
 import molae.training.run
 from molae.autoencoder import AutoencoderConfig
-from molae.batch.packed import PackedDataset
+from molae.batch.packed import PackedDataset, pack
 from molae.catalogue import read_description
 from molae.checkpoint import load_checkpoint
 from molae.errors import DataError, TrainingError
+from molae.testing import SCHEMA, all_graphs
 from molae.training import TrainConfig, parse_config, train
 from molae.training.run import build_fabric, split
 from molae.training.state import PROGRESS, Progress, latest_state, load_batch, load_state
@@ -227,8 +228,10 @@ def test_validation_data_are_split_off_by_the_seed_or_given(data: Path) -> None:
         split(dataset, None, config(validation_size=60).training)
 
 
-def test_graphs_that_a_reflection_maps_to_themselves_come_more_often(data: Path) -> None:
-    dataset = PackedDataset.load(data)
+def test_graphs_that_a_reflection_maps_to_themselves_come_more_often(tmp_path: Path) -> None:
+    path = tmp_path / "graphs.safetensors"
+    pack(enumerate(all_graphs().values()), SCHEMA, path)
+    dataset = PackedDataset.load(path)
     validation = dataset.subset(np.arange(10))
     training, kept = split(dataset, validation, config(exchanged_repeats=3, validation_size=10).training)
     expected = np.repeat(dataset.rows, np.where(dataset.exchanged, 3, 1))
