@@ -82,6 +82,12 @@ def fingerprint(description: Mapping[str, Any]) -> str:
     return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
 
 
+def summary_size(description: Mapping[str, Any]) -> int:
+    """Numbers of the summary that the codes of a model begin with; 0 where they have none."""
+    summary = description["config"]["encoder"].get("summary")
+    return summary["size"] if summary else 0
+
+
 def available() -> list[str]:
     """Names of the models that ship with molae."""
     return sorted(path.parent.name for path in _shipped().glob(f"*/{CONFIG}"))
