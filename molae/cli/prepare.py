@@ -84,8 +84,8 @@ def prepare(
         typer.Option(
             "--minima",
             metavar="FILE",
-            help="With --level given: CSV table of molecule, conformer_id and minimum_index; each minimum counts"
-            " once.",
+            help="With --level given: CSV table of molecule, conformer_id and minimum_index; each minimum"
+            " counts once.",
         ),
     ] = None,
     energy: Annotated[

@@ -26,11 +26,13 @@ FORMAT = 1
 """Version of the format."""
 
 _KEY = "molae_ensembles"
+_STORED = np.dtype("<i2")
 _MOST = np.iinfo(np.int16).max
 _TYPES = {
     "smiles": pa.string(),
     "conformers": pa.int32(),
-    "positions": pa.list_(pa.int16()),
+    # As bytes: in a list, Parquet would take four for a number of two.
+    "positions": pa.binary(),
     "energies": pa.list_(pa.float32()),
     "level": pa.string(),
 }
@@ -138,7 +140,9 @@ def ensemble_columns(
     values = {
         "smiles": [each and each.smiles for each in ensembles],
         "conformers": [None if each is None else len(each.positions) for each in ensembles],
-        "positions": [None if each is None else each.positions.ravel() for each in ensembles],
+        "positions": [
+            None if each is None else each.positions.astype(_STORED).tobytes() for each in ensembles
+        ],
         "energies": [None if each is None else each.energies for each in ensembles],
         "level": [each and each.level for each in ensembles],
         "row": rows,
@@ -154,7 +158,7 @@ def ensemble_metadata(settings: dict[str, object]) -> dict[str, str]:
         "format": FORMAT,
         "smiles": "canonical isomeric SMILES, every hydrogen an atom; read it without removing hydrogens"
         " (RDKit: SmilesParserParams.removeHs = False) to get the atoms in the order of the positions",
-        "positions": "int16, flattened conformer x atom x 3, centred; in units of `unit_angstrom`",
+        "positions": "bytes of little-endian int16, conformer x atom x 3, centred; times `unit_angstrom`",
         "unit_angstrom": UNIT,
         "conformers": "number of conformers of the molecule",
         "energies": "one for each conformer, kcal/mol above the lowest; null where not known",
@@ -198,13 +202,13 @@ def _require_ensembles(schema: pa.Schema, path: str | Path) -> None:
 def _stored(
     smiles: str,
     conformers: int,
-    positions: list[int],
+    positions: bytes,
     energies: list[float] | None,
     level: str,
     row: int,
     id: str | None,
     seed: int | None,
 ) -> StoredEnsemble:
-    steps = np.array(positions, dtype=np.int16).reshape(conformers, -1, 3)
+    steps = np.frombuffer(positions, _STORED).reshape(conformers, -1, 3)
     known = None if energies is None else np.array(energies, dtype=np.float32)
     return StoredEnsemble(smiles, steps, known, level, row, id, seed)

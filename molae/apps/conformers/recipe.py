@@ -101,8 +101,19 @@ def make_ensemble(source: Source, recipe: Recipe) -> Made:
         RowError: Why there is none; `time_limit`, if it took too long, `no_parameters`, if neither MMFF94s
             nor UFF knows the atoms.
     """
-    begin = monotonic()
-    end = None if recipe.time_limit is None else begin + recipe.time_limit
+    end = None if recipe.time_limit is None else monotonic() + recipe.time_limit
+    try:
+        made = _make(source, recipe, end)
+    except RowError:
+        # What failed may have failed for want of time.
+        _require_time(recipe, end)
+        raise
+    # Never what there was time for: that would differ from run to run.
+    _require_time(recipe, end)
+    return made
+
+
+def _make(source: Source, recipe: Recipe, end: float | None) -> Made:
     request = Request(recipe.n, recipe.seed, "mmff", time_limit=recipe.time_limit)
     isomer = sample_isomers(source, EtkdgGenerator(recipe.time_limit), request)[0]
     _require_time(recipe, end)
@@ -110,12 +121,10 @@ def make_ensemble(source: Source, recipe: Recipe) -> Made:
     if recipe.level == "gfn2":
         starts = _pick(mol, sampled, _PRUNE_RMSD["mmff"], recipe)
         sampled = relax_sampled(mol, starts, "gfn2", end)
-        _require_time(recipe, end)
     if sampled.method is None:
         raise RowError("neither MMFF94s nor UFF has parameters for it", "no_parameters")
     sampled = _pick(mol, sampled, recipe.prune_rmsd, recipe)
-    _require_time(recipe, end)
-    ensemble = _store(mol, sampled.positions, sampled.energies, str(sampled.method))
+    ensemble = _store(mol, sampled.positions, sampled.energies, sampled.method)
     return Made(replace(ensemble, seed=recipe.seed), isomer.notes)
 
 
