@@ -67,3 +67,10 @@ def test_what_is_no_ensemble_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.parquet").write_text("no")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         next(read_ensembles(tmp_path / "c.parquet"))
+
+
+def test_the_shipped_sample_can_be_read() -> None:
+    found = list(read_ensembles(Path(__file__).parents[2] / "data" / "ensembles_examples.parquet"))
+    assert len(found) == 20
+    for ensemble in found:
+        assert ensemble.mol.GetNumConformers() == len(ensemble.energies) <= 10

@@ -123,8 +123,8 @@ def _make(source: Source, recipe: Recipe, end: float | None) -> Made:
         sampled = relax_sampled(mol, starts, "gfn2", end)
     if sampled.method is None:
         raise RowError("neither MMFF94s nor UFF has parameters for it", "no_parameters")
-    sampled = _pick(mol, sampled, recipe.prune_rmsd, recipe)
-    ensemble = _store(mol, sampled.positions, sampled.energies, sampled.method)
+    kept = _pick(mol, sampled, recipe.prune_rmsd, recipe)
+    ensemble = _store(mol, kept.positions, kept.energies, sampled.method)
     return Made(replace(ensemble, seed=recipe.seed), isomer.notes)
 
 
