@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from molae.apps.conformers.api import conformers
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
-    from molae.apps.graphs import decode_graphs, generate_graphs, pack_graphs
+    from molae.apps.generate import generate_graphs, generate_molecules
+    from molae.apps.graphs import decode_graphs, pack_graphs
     from molae.apps.loading import load
     from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
     from molae.apps.reconstruct import interpolate, reconstruct
@@ -33,6 +34,7 @@ __all__ = [
     "decode_graphs",
     "embed",
     "generate_graphs",
+    "generate_molecules",
     "interpolate",
     "load",
     "pack_graphs",
@@ -46,7 +48,8 @@ _HOMES = {
     "conformers": "molae.apps.conformers.api",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
-    "generate_graphs": "molae.apps.graphs",
+    "generate_graphs": "molae.apps.generate",
+    "generate_molecules": "molae.apps.generate",
     "interpolate": "molae.apps.reconstruct",
     "load": "molae.apps.loading",
     "pack_graphs": "molae.apps.graphs",

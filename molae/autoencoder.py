@@ -2,7 +2,7 @@
 
 code, g = encoder(x)            molae.encoder   (the permutation of g is predicted in molae.align)
 x̂ = decoder(code)               molae.decoder
-loss(g · x̂, x)                  molae.loss
+loss(g · x̂, x)                  molae.loss      (what is asked of the code besides: molae.regularise)
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from molae.loss.reconstruction import (
 )
 from molae.nn.summary import TargetHead
 from molae.registry import Config
+from molae.regularise import REGULARISERS, Context
 from molae.types import Decoded, Encoding
 
 
@@ -43,6 +44,7 @@ class AutoencoderConfig(Config):
         aligner: Aligner and its configuration.
         decoder: Decoder and its configuration.
         loss: Weights of the loss.
+        regulariser: Regulariser of the code and its configuration; none unless told.
         mirror: Share of the training batches that are replaced by their mirror images; graphs without
             coordinates have none.
     """
@@ -52,6 +54,7 @@ class AutoencoderConfig(Config):
     aligner: dict[str, Any] = Field(default_factory=lambda: {"name": "canonical"})
     decoder: dict[str, Any] = Field(default_factory=lambda: {"name": "slots"})
     loss: LossConfig = LossConfig()
+    regulariser: dict[str, Any] | None = None
     mirror: float = 0.5
 
 
@@ -73,6 +76,9 @@ class Autoencoder(nn.Module):
         self.decoder = DECODERS.build(config.decoder, schema, self.encoder.irreps)
         taught = schema.targets and self.encoder.summary_size
         self.targets = TargetHead(self.encoder.summary_size, len(schema.targets)) if taught else None
+        self.regulariser = None
+        if config.regulariser is not None:
+            self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.irreps)
 
     def encode(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch (see `molae.encoder.Encoder.forward`)."""
@@ -86,12 +92,17 @@ class Autoencoder(nn.Module):
         """The same as `loss`, so that wrappers which call the module train it."""
         return self.loss(batch)
 
-    def loss(self, batch: DenseBatch, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Measures the reconstruction of a batch.
+    def loss(
+        self, batch: DenseBatch, generator: torch.Generator | None = None, step: int | None = None
+    ) -> dict[str, Tensor]:
+        """Measures the reconstruction of a batch, and its codes where there is a regulariser.
 
         Args:
             batch: The graphs.
-            generator: Decides which batches are mirrored; none are without it.
+            generator: Decides which batches are mirrored, and gives the noise on the code; there is neither
+                without it.
+            step: Number of the training step, by which terms of the regulariser are weighed; None for after
+                all its schedules.
         Returns:
             `loss`, the mean over the graphs of the sum of all terms; and the mean of each term.
         """
@@ -101,9 +112,11 @@ class Autoencoder(nn.Module):
             and torch.rand((), generator=generator, device=generator.device) < self.config.mirror
         ):
             batch = batch.mirrored()
-        encoding, aligned, _ = self._reconstruct(batch)
-        terms = self._terms(encoding, aligned, batch)
-        means = {name: term.mean() for name, term in {**terms, **encoding.losses}.items()}
+        encoding, aligned, _ = self._reconstruct(batch, generator)
+        terms = {**self._terms(encoding, aligned, batch), **encoding.losses}
+        if self.regulariser is not None:
+            terms |= self.regulariser(Context(encoding.invariant, step))
+        means = {name: term.mean() for name, term in terms.items()}
         return {"loss": torch.stack(list(means.values())).sum(), **means}
 
     @torch.no_grad()
@@ -136,9 +149,15 @@ class Autoencoder(nn.Module):
             terms["targets"] = self.config.loss.targets * self.targets.loss(summary, batch.targets)
         return terms
 
-    def _reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Aligned, GroupAction]:
+    def _reconstruct(
+        self, batch: DenseBatch, generator: torch.Generator | None = None
+    ) -> tuple[Encoding, Aligned, GroupAction]:
+        """Encodes, decodes and aligns; with a generator the code is decoded with the regulariser's noise."""
         encoding = self.encode(batch)
-        decoded = self.decode(encoding.invariant, batch.mask.shape[1])
+        code = encoding.invariant
+        if generator is not None and self.regulariser is not None:
+            code = self.regulariser.perturb(code, generator)
+        decoded = self.decode(code, batch.mask.shape[1])
         costs = partial(node_costs, decoded, encoding.action, batch, self.config.loss)
         action = self.aligner.match(encoding.action, costs, batch)
         return encoding, align(decoded, action, batch), action

@@ -7,10 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,39 +20,15 @@ from torch import Tensor
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.schema import Schema
+from molae.catalogue import CONFIG, FORMAT_VERSION, read_description
 from molae.errors import CheckpointError
-from molae.registry import nearest, validate
+from molae.registry import validate
 
-CONFIG = "config.json"
 WEIGHTS = "weights-{number:02d}.safetensors"
 CARD = "README.md"
 
-FORMAT_VERSION = 3
-
 MAX_FILE_BYTES = 8 * 2**20
 """Weights are spread over files of at most this size, unless a single one is larger."""
-
-
-def _name_files(description: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 had one file of weights, and its checksum under a key of its own."""
-    others = {name: value for name, value in description.items() if name != "weights_sha256"}
-    return others | {"weights": {"weights.safetensors": description["weights_sha256"]}}
-
-
-def _without_lanes(description: dict[str, Any]) -> dict[str, Any]:
-    """Up to format 2, slots had neither lanes nor offsets, which are now the default."""
-    config = dict(description["config"])
-    for part, absent in (
-        ("encoder", {"lanes": False, "offsets": False}),
-        ("decoder", {"lanes": False, "pair_heads": 0}),
-    ):
-        if config.get(part, {}).get("name") == "slots":
-            config[part] = absent | config[part]
-    return dict(description) | {"config": config}
-
-
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _name_files, 2: _without_lanes}
-"""For each older format version, what turns its `config.json` into that of the next version."""
 
 
 def save_checkpoint(
@@ -113,69 +88,6 @@ def load_checkpoint(path: Path) -> Autoencoder:
     return model.eval()
 
 
-def read_description(path: Path) -> dict[str, Any]:
-    """Reads what a saved model is, without its weights, brought to the present format version.
-
-    Args:
-        path: Directory of the model.
-    Returns:
-        The content of its `config.json`.
-    Raises:
-        CheckpointError: If the file is missing, corrupt, or made by a newer molae.
-    """
-    try:
-        description = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        found = description["format_version"]
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is not a model: it has no {CONFIG}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path / CONFIG} is corrupt: copy or train the model again") from error
-    if found > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} was made by a newer molae (format {found}, this one reads up to {FORMAT_VERSION}):"
-            " upgrade molae"
-        )
-    for older in range(found, FORMAT_VERSION):
-        description = MIGRATIONS[older](description) | {"format_version": older + 1}
-    missing = {"config", "schema", "weights", "card"} - set(description)
-    if missing:
-        raise CheckpointError(f"{path / CONFIG} is corrupt: it has no {', '.join(sorted(missing))}")
-    return description
-
-
-def fingerprint(description: Mapping[str, Any]) -> str:
-    """A checksum of all weights of a model, from the description that `read_description` gives."""
-    return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
-
-
-def available() -> list[str]:
-    """Names of the models that ship with molae."""
-    return sorted(path.parent.name for path in _shipped().glob(f"*/{CONFIG}"))
-
-
-def resolve(name_or_path: str | Path) -> Path:
-    """Finds a model by its name, if it ships with molae, or by its path.
-
-    Args:
-        name_or_path: Name of a shipped model, or path of a model directory; a shipped name comes first.
-    Returns:
-        The directory of the model.
-    Raises:
-        CheckpointError: If there is neither such a model nor such a directory.
-    """
-    names = available()
-    if str(name_or_path) in names:
-        return _shipped() / str(name_or_path)
-    path = Path(name_or_path)
-    if path.is_dir():
-        return path
-    hint = nearest(str(name_or_path), names)
-    raise CheckpointError(
-        f"no model {str(name_or_path)!r}, neither shipped nor a directory: {hint}"
-        f" (shipped: {', '.join(names) or 'none'})"
-    )
-
-
 @contextmanager
 def write_directory(path: Path) -> Iterator[Path]:
     """A directory that appears under its name complete or not at all.
@@ -208,10 +120,6 @@ def _flush(directory: Path) -> None:
     for file in directory.iterdir():
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
-
-
-def _shipped() -> Path:
-    return Path(str(files("molae"))) / "checkpoints"
 
 
 def _molae_version() -> str:

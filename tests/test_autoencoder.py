@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from molae.align import ALIGNERS
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.errors import ConfigError
 from molae.loss.reconstruction import LossConfig
@@ -134,3 +135,14 @@ def test_a_summary_must_leave_room_in_the_code():
         Autoencoder(
             AutoencoderConfig(code_size=32, encoder={"name": "slots", "summary": {"size": 32}}), SCHEMA
         )
+
+
+@pytest.mark.parametrize("aligner", list(ALIGNERS))
+def test_every_aligner_trains_in_mixed_precision(aligner):
+    model = build("pooled" if aligner == "hungarian" else "slots", aligner, layers=1).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model.loss(batch_of("alanine", "benzene", "methane"))
+    losses["loss"].backward()
+    assert losses["loss"].isfinite()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)

@@ -49,5 +49,6 @@ print(f"nearest pair: {pairs[0]['query_id']} and {pairs[0]['neighbour_name']}")
 # %% The same in Python
 codes = read_codes(folder / "codes.parquet")
 query = molae.embed(["CC(=O)Nc1ccc(OCC)cc1"], "graph")
-distances, places = nearest(query, codes.vectors, k=3)
+size = codes.compared.shape[1]  # the summary, which the code of a molecule begins with
+distances, places = nearest(query[:, :size], codes.compared, k=3)
 print([codes.texts("name")[place] for place in places[0]], np.round(distances[0], 3))

@@ -67,7 +67,7 @@ def embed(
     opened = open_model(model, device, kind="any")
     vectors = np.full((len(sources), opened.config.code_size), np.nan, dtype=np.float32)
     with sample_workers(opened.schema, seed, num_workers) as workers:
-        for start, read in workers.map_chunks(in_chunks(sources)):
+        for start, read in workers.map_chunks(in_chunks(sources, opened.schema)):
             found, errors = embed_read(opened, read, batch_size)
             vectors[start : start + len(read)] = found
             if on_error == "fail":

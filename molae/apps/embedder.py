@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from molae.apps.embed import BATCH_SIZE, embed
 from molae.apps.loading import Model
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import read_description, resolve
+from molae.catalogue import read_description, resolve
 from molae.errors import ConfigError, DataError
 
 

@@ -17,7 +17,7 @@ from molae.apps.molecules import Molecule, first_conformers, molecule_workers
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reconstruct import Reconstructed, reconstruct_read
 from molae.apps.rows import Progress, Source, chunk_sources, no_progress
-from molae.checkpoint import fingerprint, read_description, resolve
+from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import DataError, RowError
 from molae.io import Reader
 from molae.metrics.reconstruction import Reconstruction, summarise

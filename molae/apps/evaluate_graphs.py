@@ -12,15 +12,15 @@ import numpy as np
 import torch
 
 from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
-from molae.apps.graphs import decode_codes, decoded_arrays, sample_codes
+from molae.apps.generate import PriorChoice, draw_codes, judge_generated
+from molae.apps.graphs import decoded_arrays
 from molae.apps.loading import open_model
 from molae.apps.reading import sample_workers
 from molae.apps.rows import Progress, Source, chunk_sources, no_progress
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import fingerprint, read_description, resolve
-from molae.errors import DataError, RowError
-from molae.metrics.graph_sets import compare_sets
+from molae.catalogue import fingerprint, read_description, resolve
+from molae.errors import ConfigError, DataError, RowError
 from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs
 
 
@@ -29,38 +29,58 @@ def evaluate_graphs(
     model: str | Path,
     train: Source | None = None,
     *,
+    prior: PriorChoice = "mixture",
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Measures how well graphs survive the way to their codes and back, and how alike generated ones are.
+    """Measures how well graphs survive the way to their codes and back, and what codes can generate.
+
+    Molecules have a protocol of their own for the way there and back (`molae.apps.evaluate`): of a model of
+    molecules, this one measures what is generated.
 
     Args:
-        source: The graphs.
-        model: Path of a model of graphs.
-        train: Graphs whose codes a Gaussian mixture is fitted to; as many graphs as `source` has are then
-            generated from it and compared with those. None for no generation.
+        source: The graphs, or molecules.
+        model: Path of a model of graphs, or name or path of one of molecules.
+        train: Graphs whose codes a prior is fitted to; as many graphs as `source` has are then generated from
+            it and compared with those. None for no generation.
+        prior: Name of the prior, or a mapping with its settings (see `molae.prior`).
         batch_size: Graphs that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         progress: Told after every few rows.
     Returns:
         The report, as JSON can hold it: `protocol`, `model`, `weights_sha256`, `code_size`, `data`, `seed`;
-        `figures` (see `molae.metrics.graphs.summarise_graphs`; null where there is nothing to average) and
-        with `train` those of `molae.metrics.graph_sets.compare_sets` and `empty`, generated graphs without
-        nodes; `unread`, the graphs that the model cannot take, by kind; they are not in the figures.
+        `figures`, null where there is nothing to average: those of `molae.metrics.graphs.summarise_graphs`,
+        what the regulariser of the model tells of the codes, and with `train` those of
+        `molae.apps.generate.judge_generated`; `prior`, null without `train`; `unread`, the graphs that the
+        model cannot take, by kind; they are not in the figures.
     Raises:
         DataError: If the input cannot be read, or holds no graph that the model takes.
+        ConfigError: If the model is one of molecules and there is no `train`.
         MolaeError: If the model cannot be used.
     """
     description = read_description(resolve(model))
-    opened = open_model(model, device, kind="graphs")
+    opened = open_model(model, device, kind="any")
+    molecules = opened.schema.labels is None
+    if molecules and train is None:
+        raise ConfigError(
+            "codes of molecules are measured by `molae evaluate reconstruction`:"
+            " bring `train` to measure what codes generate"
+        )
     samples, unread = _read(source, opened, progress)
     if not samples:
         raise DataError(f"{source.path} holds no graph that the model takes: {dict(unread)}")
-    figures: dict[str, Any] = dict(summarise_graphs(compare_graphs(opened, samples, batch_size)))
+    figures: dict[str, Any] = {"count": len(samples)}
+    if not molecules:
+        figures |= summarise_graphs(compare_graphs(opened, samples, batch_size))
+    if opened.regulariser is not None:
+        codes, _ = embed_read(opened, samples, batch_size)
+        figures |= opened.regulariser.describe(torch.from_numpy(codes).to(next(opened.parameters())))
     if train is not None:
         fitted, _ = _read(train, opened, progress)
-        figures |= _compare_generated(opened, samples, fitted, source.seed, batch_size)
+        codes, _ = embed_read(opened, fitted, batch_size)
+        drawn = draw_codes(codes, len(samples), prior, source.seed)
+        figures |= judge_generated(opened, drawn, fitted, samples, batch_size)
     return {
         "protocol": "graphs",
         "model": str(model),
@@ -68,6 +88,7 @@ def evaluate_graphs(
         "code_size": opened.config.code_size,
         "data": Path(source.path).name,
         "seed": source.seed,
+        "prior": None if train is None else prior,
         "figures": {
             name: None if isinstance(value, float) and math.isnan(value) else value
             for name, value in figures.items()
@@ -118,15 +139,3 @@ def _read(source: Source, model: Autoencoder, progress: Progress) -> tuple[list[
             samples += [each for each in read if isinstance(each, Sample)]
             unread.update(each.kind for each in read if isinstance(each, RowError))
     return samples, unread
-
-
-def _compare_generated(
-    model: Autoencoder, reference: Sequence[Sample], fitted: Sequence[Sample], seed: int, batch_size: int
-) -> dict[str, float]:
-    codes, _ = embed_read(model, fitted, batch_size)
-    drawn = sample_codes(codes, len(reference), seed=seed)
-    generated = [edges for _, edges in decode_codes(model, drawn, batch_size) if len(edges)]
-    if not generated:
-        return {"empty": len(drawn)}
-    alike = compare_sets([each.graph.edges for each in reference], generated)
-    return {**alike, "empty": len(drawn) - len(generated)}

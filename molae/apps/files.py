@@ -17,7 +17,7 @@ from molae.apps.origin import CodesOrigin
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
 from molae.apps.samples import Sample
-from molae.checkpoint import fingerprint, read_description, resolve
+from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, matrix_column
 

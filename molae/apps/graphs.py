@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 
 from molae.apps.embed import BATCH_SIZE
 from molae.apps.labelled import as_labelled
@@ -28,9 +26,6 @@ from molae.types import Decoded
 if TYPE_CHECKING:
     import networkx as nx
 
-COMPONENTS = 10
-"""Gaussians of a mixture that codes are drawn from."""
-
 
 def pack_graphs(
     graphs: Iterable[Any],
@@ -39,6 +34,7 @@ def pack_graphs(
     max_nodes: int | None = None,
     node_attributes: Sequence[str] | None = None,
     edge_attribute: str | None = None,
+    descriptors: bool = False,
 ) -> Summary:
     """Packs graphs for training; those that cannot be used are left out and counted.
 
@@ -49,6 +45,8 @@ def pack_graphs(
             for as many as the largest graph has, up to that.
         node_attributes: Attributes of the nodes that the model is to hold, integers or text; None for all.
         edge_attribute: Attribute of the edges that it is to hold; None for the one that there is, if any.
+        descriptors: Whether to pack `molae.graphs.statistics` of each too, for a model with a summary to be
+            taught.
     Returns:
         The counts of graphs.
     Raises:
@@ -58,7 +56,9 @@ def pack_graphs(
     path = Path(output)
     check_output(path, max_nodes)
     read = [_labelled(graph) for graph in graphs]
-    return write_labelled(list(enumerate(read)), path, max_nodes, node_attributes, edge_attribute)
+    return write_labelled(
+        list(enumerate(read)), path, max_nodes, node_attributes, edge_attribute, descriptors
+    )
 
 
 def decode_graphs(
@@ -83,70 +83,33 @@ def decode_graphs(
     """
     opened = open_model(model, device, kind="graphs")
     labels = opened.schema.labels or Vocabulary()
-    codes = np.asarray(codes, dtype=np.float32)
-    if codes.ndim != 2 or codes.shape[1] != opened.config.code_size:
-        raise ConfigError(f"codes: expected the shape (n, {opened.config.code_size}), got {codes.shape}")
-    if not np.isfinite(codes).all():
-        raise ConfigError("codes: some are not finite; leave out the graphs that could not be embedded")
     decoded = decode_codes(opened, codes, batch_size)
     return [to_networkx(decode(nodes, edges, labels)) for nodes, edges in decoded]
 
 
-def generate_graphs(
-    n: int,
-    codes: Float[np.ndarray, "g d"],
-    model: Model,
-    *,
-    components: int = COMPONENTS,
-    seed: int = 0,
-    device: str = "auto",
-) -> list[nx.Graph]:
-    """Decodes new codes, drawn from a Gaussian mixture that is fitted to given ones.
+def decode_in_batches(
+    model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int = BATCH_SIZE
+) -> Iterator[Decoded]:
+    """Decodes codes, a batch at a time.
 
     Args:
-        n: Number of graphs.
-        codes: Codes of graphs of the kind that is wanted, as `molae.embed` gives them; not NaN.
-        model: Path of the model that made the codes, or the loaded model.
-        components: Gaussians of the mixture; no more than there are codes.
-        seed: Seed of the fit and of the draws.
-        device: `auto`, `cpu` or `cuda`.
-    Returns:
-        The graphs, as from `decode_graphs`.
+        model: Model in evaluation mode.
+        codes: Codes.
+        batch_size: Codes that the model takes at once.
+    Yields:
+        What the codes of a batch decode to, on all slots.
     Raises:
-        ConfigError: If the model is one of molecules, or the codes do not fit it.
-        CheckpointError: If there is no such model, or it is damaged.
+        ConfigError: If the codes do not fit the model, or some are not finite.
     """
-    return decode_graphs(sample_codes(codes, n, components, seed), model, device=device)
-
-
-def sample_codes(
-    codes: Float[np.ndarray, "g d"], n: int, components: int = COMPONENTS, seed: int = 0
-) -> Float[np.ndarray, "n d"]:
-    """Draws codes from a Gaussian mixture fitted to others in the space of their principal components.
-
-    Args:
-        codes: Codes to fit to, at least two.
-        n: Number of codes to draw.
-        components: Gaussians of the mixture; fewer where there are not as many codes.
-        seed: Seed of the fit and of the draws.
-    Returns:
-        The codes.
-    Raises:
-        ConfigError: If there are fewer than two codes, or some are not finite.
-    """
-    if len(codes) < 2 or not np.isfinite(codes).all():
-        raise ConfigError(f"codes: expected at least two, all finite, got {len(codes)}")
-    # In single precision covariances would not come out positive.
-    codes = np.asarray(codes, dtype=np.float64)
-    # Channels that never differ would leave the covariances without an inverse.
-    space = PCA(n_components=min(len(codes) - 1, codes.shape[1]), svd_solver="full").fit(codes)
-    inner = space.transform(codes)
-    spread = float(inner.var(axis=0).mean())
-    mixture = GaussianMixture(
-        min(components, len(codes)), covariance_type="full", reg_covar=1e-3 * spread + 1e-9, random_state=seed
-    )
-    drawn, _ = mixture.fit(inner).sample(n)
-    return space.inverse_transform(drawn).astype(np.float32)
+    codes = np.asarray(codes, dtype=np.float32)
+    if codes.ndim != 2 or codes.shape[1] != model.config.code_size:
+        raise ConfigError(f"codes: expected the shape (n, {model.config.code_size}), got {codes.shape}")
+    if not np.isfinite(codes).all():
+        raise ConfigError("codes: some are not finite; leave out the graphs that could not be embedded")
+    weights = next(model.parameters())
+    for start in range(0, len(codes), batch_size):
+        with torch.inference_mode():
+            yield model.decode(torch.from_numpy(codes[start : start + batch_size]).to(weights))
 
 
 def decode_codes(
@@ -160,11 +123,10 @@ def decode_codes(
         batch_size: Codes that the model takes at once.
     Yields:
         Categories of the nodes in each channel, and matrix of the categories of the edges.
+    Raises:
+        ConfigError: If the codes do not fit the model, or some are not finite.
     """
-    weights = next(model.parameters())
-    for start in range(0, len(codes), batch_size):
-        with torch.inference_mode():
-            decoded = model.decode(torch.from_numpy(codes[start : start + batch_size]).to(weights))
+    for decoded in decode_in_batches(model, codes, batch_size):
         yield from decoded_arrays(decoded)
 
 

@@ -9,7 +9,8 @@ import torch
 
 from molae.apps.molecules import molecule_schema
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import load_checkpoint, resolve
+from molae.catalogue import resolve
+from molae.checkpoint import load_checkpoint
 from molae.errors import ConfigError
 
 #: A shipped name, the path of a model directory, or a model that is loaded already.

@@ -31,7 +31,7 @@ logger = logging.getLogger("molae.apps")
 Source = str | bytes | LabelledGraph | RowError | None
 
 CHUNK_SIZE = 256
-"""Molecules that are read together, sorted by size and encoded in batches."""
+"""Molecules that are read together, sorted by size and encoded in batches, where they get conformers."""
 
 # Without the last flag, RDKit writes positions in single precision.
 _BINARY = int(Chem.PropertyPickleOptions.AllProps) | int(Chem.PropertyPickleOptions.CoordsAsDouble)
@@ -106,10 +106,17 @@ def as_sources(molecules: Iterable[object]) -> list[Source]:
     return [as_source(molecule) for molecule in molecules]
 
 
-def in_chunks(sources: Sequence[Source]) -> Iterator[tuple[int, Sequence[Source]]]:
-    """Cuts molecules into chunks, each with the place of its first molecule."""
-    for start in range(0, len(sources), CHUNK_SIZE):
-        yield start, sources[start : start + CHUNK_SIZE]
+def chunk_size(schema: Schema) -> int:
+    """Number of molecules to read together for a model; the more there are, the less padding batches have,
+    and the more is lost with an interruption."""
+    return CHUNK_SIZE if schema.coordinates else 8 * CHUNK_SIZE
+
+
+def in_chunks(sources: Sequence[Source], schema: Schema) -> Iterator[tuple[int, Sequence[Source]]]:
+    """Cuts molecules into chunks for a model, each with the place of its first molecule."""
+    size = chunk_size(schema)
+    for start in range(0, len(sources), size):
+        yield start, sources[start : start + size]
 
 
 def read_molecule(source: Source, schema: Schema, seed: int = 0) -> Molecule:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from molae.checkpoint import fingerprint, read_description, resolve
+from molae.catalogue import fingerprint, read_description, resolve, summary_size
 from molae.errors import CheckpointError
 
 _KEY = "molae"
@@ -22,11 +22,13 @@ class CodesOrigin:
         model: Name or path of the model.
         weights_sha256: Checksum of its weights.
         seed: Seed of the conformers.
+        summary: Numbers of the summary that each code begins with; 0 where there is none.
     """
 
     model: str
     weights_sha256: str
     seed: int
+    summary: int = 0
 
     @classmethod
     def of(cls, model: str | Path, seed: int) -> Self:
@@ -38,14 +40,16 @@ class CodesOrigin:
         path = resolve(model)
         shipped = path.name == str(model)
         name = str(model) if shipped else str(path.resolve())
-        return cls(name, fingerprint(read_description(path)), seed)
+        description = read_description(path)
+        return cls(name, fingerprint(description), seed, summary_size(description))
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> Self | None:
         """Reads the origin off the metadata of a Parquet file, None where they do not tell."""
         try:
             found = json.loads((metadata or {})[_KEY.encode()])
-            return cls(str(found["model"]), str(found["weights_sha256"]), int(found["seed"]))
+            numbers = int(found["seed"]), int(found.get("summary", 0))
+            return cls(str(found["model"]), str(found["weights_sha256"]), *numbers)
         except (KeyError, TypeError, ValueError):
             return None
 

@@ -16,6 +16,7 @@ from molae.chem.descriptors import TAUGHT_DESCRIPTORS
 from molae.chem.descriptors import descriptors as descriptors_of
 from molae.errors import ConfigError, DataError, RowError
 from molae.graphs.labelled import LabelledGraph
+from molae.graphs.statistics import STATISTICS, graph_statistics
 from molae.graphs.vocabulary import Vocabulary, collect_vocabulary
 from molae.io import Reader, Row, atomic_path
 from molae.types import Graph
@@ -48,8 +49,8 @@ def pack_file(
         hydrogens: Whether hydrogens are nodes of the graphs, not counts on the atoms that bear them.
         coordinates: Whether the graphs have positions; without, no conformer is made, and stereo is in
             categories of the atoms and bonds.
-        descriptors: Whether to pack RDKit's descriptors of each molecule too, which the summary of a code is
-            taught to know; a few milliseconds a molecule.
+        descriptors: Whether to pack what the summary of a code is taught to know: RDKit's descriptors of
+            molecules, a few milliseconds each, or `molae.graphs.statistics` of graphs.
         progress: Told after every few rows.
     Returns:
         The counts of rows; a row may give several graphs.
@@ -67,7 +68,11 @@ def pack_file(
         if reader.holds_graphs:
             rows = [row for chunk in reader for row in chunk.rows]
             return write_labelled(
-                [(row.number, _graph(row)) for row in rows], path, max_nodes, progress=progress
+                [(row.number, _graph(row)) for row in rows],
+                path,
+                max_nodes,
+                descriptors=descriptors,
+                progress=progress,
             )
         targets = TAUGHT_DESCRIPTORS if descriptors else ()
         schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens, targets)
@@ -104,6 +109,7 @@ def write_labelled(
     max_nodes: int | None = None,
     node_attributes: Sequence[str] | None = None,
     edge_attribute: str | None = None,
+    descriptors: bool = False,
     progress: Progress = no_progress,
 ) -> Summary:
     """Packs graphs that are no molecules; those that cannot be used are left out and counted.
@@ -114,6 +120,7 @@ def write_labelled(
         max_nodes: Most nodes of a graph; None for as many as the largest has.
         node_attributes: As for `molae.graphs.vocabulary.collect_vocabulary`.
         edge_attribute: Likewise.
+        descriptors: Whether to pack the statistics of each graph too.
         progress: Told after every graph.
     Returns:
         The counts.
@@ -125,13 +132,16 @@ def write_labelled(
     most = max_nodes or largest
     fitting = [graph for graph in graphs if len(graph) <= most]
     schema = graph_schema(collect_vocabulary(fitting, node_attributes, edge_attribute), most)
+    if descriptors:
+        schema = schema.model_copy(update={"targets": STATISTICS})
     found: list[tuple[int, Graph]] = []
     summary = Summary()
     for number, graph in read:
         sample = try_sample(graph, schema)
         summary.count([sample], [sample if isinstance(sample, RowError) else None])
         if not isinstance(sample, RowError):
-            found.append((number, sample.graph))
+            targets = graph_statistics(sample.graph.edges) if descriptors else None
+            found.append((number, replace(sample.graph, targets=targets)))
         progress(1, len(read))
     if found:
         with atomic_path(path) as temporary:

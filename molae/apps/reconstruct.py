@@ -82,7 +82,7 @@ def reconstruct(
     opened = open_model(model, device)
     found: list[Reconstructed] = []
     with molecule_workers(opened.schema, seed, num_workers) as workers:
-        for _, read in workers.map_chunks(in_chunks(as_sources(molecules))):
+        for _, read in workers.map_chunks(in_chunks(as_sources(molecules), opened.schema)):
             found += reconstruct_read(opened, first_conformers(read), batch_size)
     return found
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, as_source
+from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
@@ -66,9 +66,9 @@ class Source:
     num_workers: int = 0
     seed: int = 0
 
-    def open(self, chunk_size: int | None = None) -> Reader:
-        """Opens the file, and logs where the molecules come from; rows come `CHUNK_SIZE` at a time or so."""
-        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size or CHUNK_SIZE)
+    def open(self, chunk_size: int = CHUNK_SIZE) -> Reader:
+        """Opens the file, to be read `chunk_size` rows at a time, and logs where the molecules come from."""
+        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
         read = "graphs" if reader.holds_graphs else f"molecules from {column}"
         logger.info("%s: %s", self.path, read)
@@ -171,6 +171,7 @@ def process_file(
         resume=resume,
         suffixes=suffixes,
         metadata=metadata,
+        chunk_size=chunk_size(schema),
         progress=progress,
     )
 
@@ -187,7 +188,7 @@ def process_rows(
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
     metadata: Mapping[str, str] | None = None,
-    chunk_size: int | None = None,
+    chunk_size: int = CHUNK_SIZE,
     keep_columns: bool = True,
     progress: Progress = no_progress,
 ) -> Summary:
@@ -206,7 +207,7 @@ def process_rows(
         resume: Likewise.
         suffixes: Likewise.
         metadata: Likewise.
-        chunk_size: Rows of a chunk, None for `CHUNK_SIZE`.
+        chunk_size: Rows of a chunk.
         keep_columns: Whether the output has the input's columns too, and not the new ones alone.
         progress: Told after every few rows.
     Returns:
@@ -218,7 +219,7 @@ def process_rows(
     summary = Summary()
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
-    settings |= {"id_column": source.id_column, "chunk_size": chunk_size or CHUNK_SIZE}
+    settings |= {"id_column": source.id_column, "chunk_size": chunk_size}
     settings["dropped"] = on_error == "drop"
     with (
         source.open(chunk_size) as reader,

@@ -56,6 +56,13 @@ class SplitName(StrEnum):
     qm9_validation = "qm9-validation"
 
 
+class PriorName(StrEnum):
+    """Distributions that codes are drawn from."""
+
+    mixture = "mixture"
+    normal = "normal"
+
+
 @evaluate.callback()
 def _protocols() -> None:
     """Measure a model by a fixed protocol."""
@@ -105,7 +112,12 @@ def reconstruction(
 @evaluate.command()
 def graphs(
     input: Input,
-    model: Annotated[str, typer.Option("--model", metavar="PATH", help="Folder of a trained model.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", metavar="NAME|PATH", help="Folder of a trained model, or name of a shipped one."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
     ] = Path("graphs.json"),
@@ -118,6 +130,14 @@ def graphs(
             " and compared with it.",
         ),
     ] = None,
+    prior: Annotated[
+        PriorName,
+        typer.Option(
+            "--prior",
+            help="Distribution fitted to the codes; normal is for models of the variational form.",
+        ),
+    ] = PriorName.mixture,
+    smiles_column: SmilesColumn = None,
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
     num_workers: NumWorkers = 0,
@@ -128,7 +148,8 @@ def graphs(
     """Measure how many graphs that are no molecules come back from their codes, and what codes generate.
 
     Prints a table and writes JSON: exact up to the numbering of nodes; likelihood and ROC curve of the edges;
-    with --train, discrepancies in degree, clustering and orbits.
+    with --train, which may be of molecules too, how many generated ones are valid, unique and new, and
+    discrepancies in degree, clustering and orbits.
     """
     from molae.apps.evaluate_graphs import evaluate_graphs
     from molae.apps.rows import Source
@@ -137,11 +158,17 @@ def graphs(
 
     check_folder(output)
     terminal = Terminal(verbose, quiet)
-    source = Source(input, None, None, num_workers, seed)
-    fitted = None if train is None else Source(train, None, None, num_workers, seed)
+    source = Source(input, smiles_column, None, num_workers, seed)
+    fitted = None if train is None else Source(train, smiles_column, None, num_workers, seed)
     with terminal.progress("evaluating") as progress:
         report = evaluate_graphs(
-            source, model, fitted, batch_size=batch_size, device=device.value, progress=progress
+            source,
+            model,
+            fitted,
+            prior=prior.value,
+            batch_size=batch_size,
+            device=device.value,
+            progress=progress,
         )
     _write(report, output)
     _print_table(report)
@@ -209,8 +236,9 @@ def conformers(
     """
     from molae.apps.conformers.evaluate import evaluate_conformers
     from molae.cli.terminal import Terminal
+    from molae.io.writers import check_folder
 
-    _require_folder(output)
+    check_folder(output)
     terminal = Terminal(verbose, quiet)
     files = dict(_named(each) for each in samples or ())
     with terminal.progress("evaluating") as progress:
@@ -240,7 +268,7 @@ def properties(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="JSON file to write.")
     ] = Path("properties.json"),
-    model: Model = "molecule",
+    model: Model = "graph",
     split: Split = SplitKind.scaffold,
     split_column: SplitColumn = None,
     time_column: TimeColumn = None,

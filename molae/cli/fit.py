@@ -77,7 +77,7 @@ def fit(
     input: Input,
     target: Targets,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")],
-    model: Model = "molecule",
+    model: Model = "graph",
     features: Annotated[
         str, typer.Option("--features", help="Joined by +: code, descriptors (RDKit), ecfp.")
     ] = "code+descriptors+ecfp",

@@ -12,7 +12,7 @@ def models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from molae.checkpoint import available, read_description, resolve
+    from molae.catalogue import available, read_description, resolve
 
     names = available()
     if not names:

@@ -40,7 +40,7 @@ def pack(
         bool,
         typer.Option(
             "--descriptors",
-            help="Pack RDKit's descriptors too, for a model with a summary to be taught.",
+            help="Pack descriptors of molecules, or statistics of graphs, for a summary to be taught.",
         ),
     ] = False,
     smiles_column: SmilesColumn = None,

@@ -43,7 +43,8 @@ def train(
     """Train a model.
 
     The folder gets the model with the best validation in `best`, which --model takes, the latest in `last`,
-    and the log. Files of molecules are packed into the folder first (see `molae pack` for more choices).
+    and the log. Files of molecules are packed into the folder first (see `molae pack` for more choices),
+    without 3D coordinates where the config says so under [data].
     """
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
@@ -53,17 +54,19 @@ def train(
     terminal = Terminal(verbose, quiet)
     settings = read_config(config)
     output.mkdir(parents=True, exist_ok=True)
-    packed = _packed(Source(data, smiles_column, None, num_workers, seed), output, terminal)
+    coordinates = settings.data.coordinates is not False
+    packed = _packed(Source(data, smiles_column, None, num_workers, seed), coordinates, output, terminal)
     validating = None
     if validation is not None:
-        validating = _packed(Source(validation, smiles_column, None, num_workers, seed), output, terminal)
+        held_out = Source(validation, smiles_column, None, num_workers, seed)
+        validating = _packed(held_out, coordinates, output, terminal)
     run(settings, packed, output, resume, validating)
     if _interrupted(output, settings.training.steps, settings.training.patience):
         raise KeyboardInterrupt
     terminal.say(f"trained models: {output / 'best'} and {output / 'last'}")
 
 
-def _packed(source: Source, folder: Path, terminal: Terminal) -> Path:
+def _packed(source: Source, coordinates: bool, folder: Path, terminal: Terminal) -> Path:
     """The packed form of a data set; what an earlier run packed from the same molecules is used again."""
     import hashlib
 
@@ -76,11 +79,12 @@ def _packed(source: Source, folder: Path, terminal: Terminal) -> Path:
         return path
     if not path.exists():
         raise DataError(f"there is no file {path}")
-    choices = hashlib.sha256(f"{digest(path)} {source.smiles_column} {source.seed}".encode()).hexdigest()
+    choices = f"{digest(path)} {source.smiles_column} {source.seed} {coordinates}"
+    choices = hashlib.sha256(choices.encode()).hexdigest()
     packed = folder / f"data-{choices[:12]}{PACKED_SUFFIX}"
     if not packed.exists():
         with terminal.progress(f"packing {path.name}") as progress:
-            summary = pack_file(source, packed, progress=progress)
+            summary = pack_file(source, packed, coordinates=coordinates, progress=progress)
         terminal.say(f"{packed}: {summary}")
         if not summary.ok:
             raise RowError(f"no row of {path} can be trained on")

@@ -82,14 +82,8 @@ class SlotEncoder(Encoder):
 
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
         slots = batch.mask.shape[1]
-        kinds = nn.functional.one_hot(batch.edges, self.edge.shape[1]).to(self.edge.dtype)
-        # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
-        kinds = kinds * batch.mask[:, None, :, None]
-        kinds = action.canonical_edges(kinds)
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
-        tokens = tokens + kinds.flatten(2) @ self.edge[:slots].flatten(0, 1)
-        if self.reach is not None:
-            tokens = tokens + self.reach(kinds)
+        tokens = tokens + self._embed_edges(action, batch)
         if self.position is not None:
             framed = action.canonical_nodes(positions_in_frame(features, action))
             tokens = tokens + self._place_in_space(framed, self.position)
@@ -98,6 +92,17 @@ class SlotEncoder(Encoder):
         tokens = tokens * batch.mask.unsqueeze(-1)
         code = self.head(self.gather(tokens))
         return code if self.write is None else code + self.write(tokens)
+
+    def _embed_edges(self, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b m d"]:
+        """Sums, at each slot, the embeddings of its edges to all others."""
+        # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
+        edges = batch.edges.masked_fill(~batch.mask[:, None, :], -1)
+        kinds = action.canonical_categories(edges, self.edge.shape[1], self.edge.dtype)
+        slots = batch.mask.shape[1]
+        rows = self.edge[:slots].expand(slots, -1, -1, -1)
+        if self.reach is not None:
+            rows = rows + self.reach(slots)
+        return torch.einsum("bijt,ijtd->bid", kinds, rows)
 
     @full_precision
     def _place_in_space(self, pos: Float[Tensor, "b m 3"], weigh: nn.Linear) -> Float[Tensor, "b m d"]:

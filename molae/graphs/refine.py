@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,5 +83,9 @@ def walk(
 
 def rank_within(cells: Int[np.ndarray, " n"], slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Rank of each node by its slot within its cell of nodes that are alike."""
-    earlier = (cells[None, :] == cells[:, None]) & (slot[None, :] < slot[:, None])
-    return earlier.sum(1)
+    seen: Counter[int] = Counter()
+    colours, ranks = cells.tolist(), [0] * len(cells)
+    for node in np.argsort(slot).tolist():
+        ranks[node] = seen[colours[node]]
+        seen[colours[node]] += 1
+    return np.array(ranks, dtype=np.int64)

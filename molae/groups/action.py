@@ -119,6 +119,23 @@ class GroupAction:
         """Brings edge values from pairs of nodes to pairs of slots; by Pᵀ where the permutation is soft."""
         return _permute_both(self._inverse_permutation(), values)
 
+    def canonical_categories(
+        self, categories: Int[Tensor, "b m m"], count: int, dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, "b m m t"]:
+        """Brings categories of edges to pairs of slots, one-hot: the same as `canonical_edges` of the one-hot
+        matrix, but an index moves the categories before they are spread, which is cheaper.
+
+        Args:
+            categories: Category of each pair of nodes, from 0; -1 for a pair that has none.
+            count: Number of categories.
+            dtype: Type of the result.
+        Returns:
+            Share of each category, for each pair of slots.
+        """
+        if self.is_hard:
+            return _one_hot(self.canonical_edges(categories), count, dtype)
+        return self.canonical_edges(_one_hot(categories, count, dtype))
+
     def canonical_positions(self, positions: Float[Tensor, "b m 3"]) -> Float[Tensor, "b m 3"]:
         """Moves positions into the canonical order and pose.
 
@@ -160,3 +177,8 @@ def _permute(permutation: Tensor, values: Tensor) -> Tensor:
 def _permute_both(permutation: Tensor, values: Tensor) -> Tensor:
     """Applies an index (b m) or a matrix (b m m) to axes 1 and 2 of `values`."""
     return _permute(permutation, _permute(permutation, values).transpose(1, 2)).transpose(1, 2)
+
+
+def _one_hot(categories: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+    # Not torch's own, which goes by way of a matrix of int64.
+    return (categories.unsqueeze(-1) == torch.arange(count, device=categories.device)).to(dtype)

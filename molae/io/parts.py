@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 
 from molae.errors import DataError, RowError
 from molae.io.streams import STANDARD_INPUT, digest
-from molae.io.writers import TABLE_SUFFIXES, atomic_path, check_folder, is_matrix, output_suffix, write_table
+from molae.io.writers import (
+    TABLE_SUFFIXES,
+    atomic_path,
+    check_folder,
+    is_matrix,
+    output_suffix,
+    parquet_writer,
+    write_table,
+)
 
 _FINGERPRINT = "fingerprint.json"
 # In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
@@ -130,8 +138,11 @@ class PartStore:
         for name, values in added.items():
             table = table.append_column(_ADDED + name, values)
         table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {})})
-        with atomic_path(self._part(index)) as temporary:
-            pq.write_table(table, temporary)
+        with (
+            atomic_path(self._part(index)) as temporary,
+            parquet_writer(temporary, table.schema) as writer,
+        ):
+            writer.write_table(table)
 
     def remarks(self, index: int) -> dict[str, Any]:
         """The remarks on a finished chunk, for instance to count its failures when resuming."""

@@ -114,8 +114,17 @@ def write_table(path: Path, suffix: str, schema: pa.Schema, tables: Callable[[],
         _WRITERS[suffix](file, schema, tables)
 
 
+def parquet_writer(file: str | Path | IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
+    """Opens a Parquet file to write tables of a schema into.
+
+    Vectors, of which no two are the same, get neither a dictionary nor statistics.
+    """
+    others = [entry.name for entry in schema if not is_matrix(entry.type)]
+    return pq.ParquetWriter(file, schema, use_dictionary=others, write_statistics=others)
+
+
 def _write_parquet(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
-    with pq.ParquetWriter(file, schema) as writer:
+    with parquet_writer(file, schema) as writer:
         for table in tables():
             writer.write_table(table)
 

@@ -60,10 +60,12 @@ def align(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Aligned:
         pos = None if batch.pos is None else action.canonical_positions(batch.pos)
         nodes, edges = action.canonical_nodes(batch.nodes), action.canonical_edges(batch.edges)
         return Aligned(decoded, nodes, edges, pos, batch.mask)
+    # Under mixed precision the scores come in less of it than the permutation.
+    precision = action.permutation.dtype
     moved = Decoded(
         size_logits=decoded.size_logits,
-        node_logits=tuple(action.nodes(scores) for scores in decoded.node_logits),
-        edge_logits=action.edges(decoded.edge_logits),
+        node_logits=tuple(action.nodes(scores.to(precision)) for scores in decoded.node_logits),
+        edge_logits=action.edges(decoded.edge_logits.to(precision)),
         pos=None if decoded.pos is None else action.positions(decoded.pos),
     )
     return Aligned(moved, batch.nodes, batch.edges, batch.pos, batch.mask)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from molae.graphs.order import order_nodes
 
 NAN = float("nan")
+FIGURES = ("exact_rate", "edge_nll", "edge_auc", "edge_accuracy", "edge_f1")
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ def isomorphic(
     """Whether two graphs are the same up to the numbering of their nodes, categories included."""
     if nodes.shape != other_nodes.shape or np.count_nonzero(edges) != np.count_nonzero(other_edges):
         return False
-    first, second = (
-        np.argsort(order_nodes(*each).slot) for each in ((nodes, edges), (other_nodes, other_edges))
-    )
-    return np.array_equal(nodes[first], other_nodes[second]) and np.array_equal(
-        edges[np.ix_(first, first)], other_edges[np.ix_(second, second)]
-    )
+    return canonical_key(nodes, edges) == canonical_key(other_nodes, other_edges)
+
+
+def canonical_key(nodes: Int[np.ndarray, "n k"], edges: Int[np.ndarray, "n n"]) -> bytes:
+    """The same bytes for isomorphic graphs, categories included, and other bytes for others."""
+    order = np.argsort(order_nodes(nodes, edges).slot)
+    arrays = (np.array(nodes.shape), nodes[order], edges[np.ix_(order, order)])
+    return b"".join(array.astype("<i8").tobytes() for array in arrays)
 
 
 def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str, float]:
@@ -62,10 +65,11 @@ def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str
         `count`; `exact_rate`; `edge_nll`, the mean over the graphs of the binary cross-entropy of their edges
         in nats (Winter et al. 2021, arXiv:2104.09856, give the same as NLL); `edge_auc`, the area under the
         ROC curve of the probabilities of edges, all pairs of all graphs together; `edge_accuracy`, the share
-        of pairs on the right side of one half. NaN where there is nothing to average.
+        of pairs on the right side of one half; `edge_f1`, the F1 score of the edges told so, all graphs
+        together. NaN where there is nothing to average.
     """
     if not reconstructions:
-        return {"count": 0, "exact_rate": NAN, "edge_nll": NAN, "edge_auc": NAN, "edge_accuracy": NAN}
+        return {"count": 0, **dict.fromkeys(FIGURES, NAN)}
     chance = np.concatenate([each.edge_probability for each in reconstructions])
     there = np.concatenate([each.edge_there for each in reconstructions])
     mixed = 0 < np.count_nonzero(there) < len(there)
@@ -75,4 +79,5 @@ def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str
         "edge_nll": float(np.mean([each.edge_nll for each in reconstructions])),
         "edge_auc": float(roc_auc_score(there, chance)) if mixed else NAN,
         "edge_accuracy": float(np.mean((chance > 0.5) == there)) if len(there) else NAN,
+        "edge_f1": float(f1_score(there, chance > 0.5)) if there.any() else NAN,
     }

@@ -49,6 +49,8 @@ class SlotLinear(nn.Module):
         self.weight, self.bias = full.weight, full.bias
 
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b w"]:
+        if not torch.is_grad_enabled():
+            return nn.functional.linear(x.flatten(1), self.weight[:, : x[0].numel()], self.bias)
         # Padding the slots is cheaper than cutting the weights, whose gradient would have to be padded.
         padded = nn.functional.pad(x, (0, 0, 0, self.slots - x.shape[1]))
         return nn.functional.linear(padded.flatten(1), self.weight, self.bias)

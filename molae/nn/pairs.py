@@ -20,7 +20,7 @@ def _offsets(table: Float[Tensor, "o t d"], slots: int) -> Float[Tensor, "m m t 
 
 
 class OffsetEmbedding(nn.Module):
-    """Sums, at each slot, an embedding of the kind of its edge to every other slot and of their offset.
+    """Embeds the kind of the edge from one slot to another by their offset.
 
     Args:
         slots: Most slots.
@@ -32,9 +32,9 @@ class OffsetEmbedding(nn.Module):
         super().__init__()
         self.table = nn.Parameter(0.1 * torch.randn(2 * slots - 1, edge_types, width))
 
-    def forward(self, kinds: Float[Tensor, "b m m t"]) -> Float[Tensor, "b m d"]:
-        rows = _offsets(self.table, kinds.shape[1]).to(kinds.dtype)
-        return torch.einsum("bijt,ijtd->bid", kinds, rows)
+    def forward(self, slots: int) -> Float[Tensor, "m m t d"]:
+        """Returns an embedding for each kind of edge of each pair of the first slots."""
+        return _offsets(self.table, slots)
 
 
 class OffsetScores(nn.Module):

@@ -31,7 +31,7 @@ class SummaryConfig(Config):
         depth: Residual blocks between the pooled nodes and the code.
     """
 
-    size: PositiveInt = 112
+    size: PositiveInt
     width: PositiveInt = 96
     layers: PositiveInt = 3
     depth: PositiveInt = 2

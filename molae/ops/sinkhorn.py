@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 
@@ -54,6 +53,9 @@ def assign(scores: Float[Tensor, "b m m"], mask: Bool[Tensor, "b m"]) -> Int[Ten
         >>> assign(torch.tensor([[[0.9, 0.8], [0.8, 0.1]]]), torch.ones(1, 2, dtype=torch.bool))
         tensor([[1, 0]])
     """
+    # Not above: takes half a second, which models with a canonical order need not wait for.
+    from scipy.optimize import linear_sum_assignment
+
     slots = torch.arange(mask.shape[1]).repeat(len(mask), 1)
     table = scores.detach().to("cpu", torch.float64)
     for graph, size in enumerate(mask.sum(dim=1).tolist()):

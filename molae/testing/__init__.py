@@ -1,7 +1,7 @@
-"""The contract suite: what encoders, aligners and decoders must do, as assertions on anyone's own.
+"""The contract suite: what components must do, as assertions on anyone's own.
 
-`check_encoder`, `check_aligner` and `check_decoder` run all assertions on a component and report what failed
-by name. Hypothesis strategies are in `molae.testing.strategies`.
+`check_encoder`, `check_aligner`, `check_decoder` and `check_regulariser` run all assertions on a component
+and report what failed by name. Hypothesis strategies are in `molae.testing.strategies`.
 """
 
 from molae.testing.aligners import (
@@ -51,6 +51,14 @@ from molae.testing.fixtures import (
     with_generic_weights,
 )
 from molae.testing.motions import Motion, mirror_image
+from molae.testing.regularisers import (
+    assert_described,
+    assert_noise_seeded,
+    assert_regulariser_gradients,
+    assert_terms_mirror,
+    assert_terms_repeat,
+    check_regulariser,
+)
 from molae.testing.report import ContractViolation, Report
 
 __all__ = [
@@ -70,15 +78,20 @@ __all__ = [
     "assert_decoder_deterministic",
     "assert_decoder_gradients",
     "assert_decoder_sees_code_only",
+    "assert_described",
     "assert_deterministic",
     "assert_finite_gradients",
     "assert_frame_determined",
     "assert_invariant",
     "assert_mirror_parity",
+    "assert_noise_seeded",
     "assert_padding_invariant",
     "assert_reconstruction_equivariant",
+    "assert_regulariser_gradients",
     "assert_slots_consistent",
     "assert_symmetric_edges",
+    "assert_terms_mirror",
+    "assert_terms_repeat",
     "assert_valid_alignment",
     "assert_valid_permutation",
     "assert_valid_rotation",
@@ -86,6 +99,7 @@ __all__ = [
     "check_aligner",
     "check_decoder",
     "check_encoder",
+    "check_regulariser",
     "chiral_pairs",
     "degenerate_graphs",
     "dense",

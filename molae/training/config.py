@@ -65,16 +65,29 @@ class TrainingConfig(Config):
     devices: PositiveInt = 1
 
 
+class DataConfig(Config):
+    """What to train on: the section `[data]`.
+
+    Attributes:
+        coordinates: Whether the graphs must have positions. None for either; molecules that are packed for
+            the run then get some.
+    """
+
+    coordinates: bool | None = None
+
+
 class TrainConfig(Config):
-    """A whole run: what to train (`[model]`), how (`[training]`) and on what besides (`[augment]`)."""
+    """A whole run: what to train (`[model]`), how (`[training]`) and on what (`[data]`, `[augment]`)."""
 
     model: AutoencoderConfig
+    data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     augment: AugmentConfig = AugmentConfig()
 
 
 SECTIONS: dict[str, type[Config]] = {
     "model": AutoencoderConfig,
+    "data": DataConfig,
     "training": TrainingConfig,
     "augment": AugmentConfig,
 }

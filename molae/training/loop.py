@@ -13,12 +13,13 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from molae.autoencoder import Autoencoder
+from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.dense import DenseBatch
 from molae.batch.packed import PackedDataset
 from molae.batch.samplers import BucketSampler, share
 from molae.checkpoint import save_checkpoint
 from molae.errors import TrainingError
+from molae.registry import validate
 from molae.training.augment import augment
 from molae.training.average import AveragedWeights
 from molae.training.config import TrainConfig, TrainingConfig
@@ -90,7 +91,8 @@ class Loop:
         if path is None:
             return
         progress, tensors = load_state(path)
-        if progress.config["model"] != self.progress.config["model"]:
+        # A state of an older version lacks what has a default since.
+        if validate(AutoencoderConfig, progress.config["model"], f"{path} model") != self.config.model:
             raise TrainingError(f"{path} is of another model: resume with its own [model] section")
         self.progress = dataclasses.replace(progress, config=self.progress.config)
         restore(tensors, self._model, self._average.model, self._optimizer)
@@ -125,7 +127,7 @@ class Loop:
         generator = default_generator(self.fabric.device)
         batch = augment(batch, self._dataset.schema, self.config.augment, generator)
         with self._precision(step):
-            terms = self._distributed.loss(batch, generator)
+            terms = self._distributed.loss(batch, generator, step)
         # Processes average their gradients: weighting by the shares makes that the mean over the whole batch.
         weight = len(batch) * self.fabric.world_size / self._sampler.batch_size
         self.fabric.backward(terms["loss"] * weight)

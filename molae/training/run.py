@@ -14,8 +14,9 @@ from torch.multiprocessing.spawn import ProcessException
 
 from molae.autoencoder import Autoencoder
 from molae.batch.packed import PackedDataset
+from molae.batch.schema import Schema
 from molae.errors import DataError, TrainingError
-from molae.training.config import TrainConfig, TrainingConfig
+from molae.training.config import DataConfig, TrainConfig, TrainingConfig
 from molae.training.interrupt import catch_interrupt
 from molae.training.loop import Loop
 from molae.training.state import latest_state
@@ -101,6 +102,25 @@ def repeat_exchanged(data: PackedDataset, times: int) -> PackedDataset:
     return data.subset(np.repeat(np.arange(len(data)), counts))
 
 
+def check_kind(schema: Schema, config: DataConfig) -> None:
+    """Checks that packed graphs are of the kind that a configuration is for.
+
+    Raises:
+        DataError: If they have positions and must not, or the other way round.
+    """
+    if config.coordinates is None or config.coordinates == schema.coordinates:
+        return
+    if schema.coordinates:
+        raise DataError(
+            "the config is for graphs without coordinates ([data] coordinates = false), and the packed data"
+            " have some: pack them with `molae pack --graphs`"
+        )
+    raise DataError(
+        "the config is for molecules with coordinates ([data] coordinates = true), and the packed data"
+        " have none: pack them with `molae pack`, without --graphs"
+    )
+
+
 def _draw(rows: Int[np.ndarray, " g"], settings: TrainingConfig) -> Bool[np.ndarray, " g"]:
     """Marks the graphs of as many source rows, drawn by the seed, as `validation_size` has room for."""
     sources, counts = np.unique(rows, return_counts=True)
@@ -122,8 +142,10 @@ def _work(
     if fabric.world_size > 1:
         logging.basicConfig(level=level, format="%(message)s")
     torch.manual_seed(config.training.seed)
+    packed = PackedDataset.load(data)
+    check_kind(packed.schema, config.data)
     training, validating = split(
-        PackedDataset.load(data), PackedDataset.load(validation) if validation else None, config.training
+        packed, PackedDataset.load(validation) if validation else None, config.training
     )
     model = Autoencoder(config.model, training.schema)
     targets = training.targets(np.arange(len(training)))

@@ -8,7 +8,7 @@ from smallmodel import KNOWN
 
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.rows import Source
-from molae.checkpoint import fingerprint, read_description
+from molae.catalogue import fingerprint, read_description
 from molae.errors import DataError
 
 

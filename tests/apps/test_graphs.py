@@ -21,6 +21,7 @@ from molae.batch.packed import PackedDataset
 from molae.checkpoint import load_checkpoint, save_checkpoint
 from molae.errors import ConfigError, DataError, RowError
 from molae.graphs.convert import from_networkx
+from molae.graphs.statistics import STATISTICS, graph_statistics
 
 
 def renumbered(graph: nx.Graph, random: np.random.Generator) -> nx.Graph:
@@ -104,6 +105,18 @@ def test_packing_graphs_of_networkx_and_pyg(tmp_path: Path) -> None:
     assert packed.batch(np.array([1])).edges.sum() == 8
 
 
+def test_statistics_are_packed_as_targets(tmp_path: Path) -> None:
+    path = tmp_path / "graphs.safetensors"
+    graphs = [nx.cycle_graph(5), nx.star_graph(6)]
+    molae.pack_graphs(graphs, path, descriptors=True)
+    packed = PackedDataset.load(path)
+    assert packed.schema.targets == STATISTICS
+    targets = packed.batch(np.arange(2)).targets
+    assert targets is not None
+    expected = [graph_statistics(nx.to_numpy_array(graph, dtype=int)) for graph in graphs]
+    np.testing.assert_allclose(targets.numpy(), np.array(expected), rtol=1e-3, atol=1e-3)
+
+
 def test_packing_leaves_out_what_is_too_large(tmp_path: Path) -> None:
     graphs = [nx.path_graph(3), nx.path_graph(9), nx.path_graph(300)]
     assert molae.pack_graphs(graphs, tmp_path / "x.safetensors", max_nodes=5).failed == {"too_large": 2}
@@ -128,14 +141,15 @@ def test_embedding_leaves_the_random_state_alone() -> None:
 
 def test_new_graphs_are_drawn_alike_from_the_same_seed() -> None:
     codes = molae.embed(known_graphs(), small_graph_model())
+    prior = {"name": "mixture", "components": 3}
     first, again, other = (
-        molae.generate_graphs(20, codes, small_graph_model(), components=3, seed=seed) for seed in (0, 0, 1)
+        molae.generate_graphs(20, codes, small_graph_model(), prior=prior, seed=seed) for seed in (0, 0, 1)
     )
     assert len(first) == 20
     assert all(nx.utils.graphs_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(nx.utils.graphs_equal(a, b) for a, b in zip(first, other, strict=True))
     assert all(nx.number_of_selfloops(graph) == 0 for graph in first)
-    with pytest.raises(ConfigError, match="at least two"):
+    with pytest.raises(ConfigError, match="at least 2 in rows"):
         molae.generate_graphs(3, codes[:1], small_graph_model())
 
 

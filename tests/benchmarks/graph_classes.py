@@ -1,12 +1,19 @@
 """What codes tell of the class of a graph: support vector machines on codes, beside a graph kernel.
 
     python tests/benchmarks/graph_classes.py graphs/MUTAG.npz --max-nodes 28 --steps 3000
+    python tests/benchmarks/graph_classes.py random --max-nodes 20
 
 An autoencoder is trained on the graphs of a set, without their classes; machines are then fitted to the codes
 in ten stratified folds, with the penalty chosen within the training part of each. The kernel of Weisfeiler
 and Lehman (Shervashidze et al. 2011) sees the same folds. Graphs that are too large for the model have no
-code: they are put into the commonest class, and counted. Input: NPZ files with `num_nodes`, `num_edges`,
-`edges`, `graph_labels` and, where the set has them, `node_labels`, graph after graph.
+code: they are put into the commonest class, and counted. The first quarter of a code is its summary, which is
+taught the statistics of the training graphs (`molae.graphs.statistics`). Input: NPZ files with `num_nodes`,
+`num_edges`, `edges`, `graph_labels` and, where the set has them, `node_labels`, graph after graph.
+
+`random` stands for 29 classes of random graphs with 20 nodes: nine families with two to four settings each,
+as in the code of Winter et al. 2021 (arXiv:2104.09856; figures there: 0.83 for codes, 0.75 for InfoGraph,
+0.73 for the kernel), drawn from seeds here. The autoencoder is trained on ten times as many others of these
+classes.
 """
 
 from __future__ import annotations
@@ -19,6 +26,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import torch
+from random_graphs import draw_classes
 from report import parser, publish
 from scipy.sparse import coo_array
 from sklearn.dummy import DummyClassifier
@@ -32,7 +40,7 @@ from molae.apps.graphs import pack_graphs
 from molae.training import parse_config, train
 from molae.training.config import read_config
 
-CONFIG = Path(__file__).parents[2] / "data" / "configs" / "graphs.toml"
+CONFIG = Path(__file__).parents[2] / "data" / "configs" / "any-graph.toml"
 PENALTIES = [10.0**power for power in range(-3, 4)]
 ROUNDS = 4
 
@@ -99,23 +107,33 @@ def cross_validate(features: np.ndarray, classes: np.ndarray, kind: str, seed: i
 
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
-    graphs, classes = read(arguments.data)
+    if arguments.data == Path("random"):
+        graphs, classes = draw_classes(1, seed=1)
+        training, _ = draw_classes(10, seed=0)
+    else:
+        graphs, classes = read(arguments.data)
+        training = graphs
     folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     packed = folder / f"{arguments.data.stem}-{arguments.max_nodes}.safetensors"
-    packing = pack_graphs(graphs, packed, max_nodes=arguments.max_nodes)
+    pack_graphs(training, packed, max_nodes=arguments.max_nodes, descriptors=True)
     settings = read_config(CONFIG).model_dump(mode="json")
     settings["model"]["code_size"] = arguments.code_size
+    summary = arguments.code_size // 4
+    settings["model"]["encoder"]["summary"] = {"size": summary}
     settings["training"] |= {"steps": arguments.steps, "validate_every": max(arguments.steps // 4, 1)}
-    settings["training"]["validation_size"] = max(len(graphs) // 20, 1)
+    settings["training"]["validation_size"] = max(len(training) // 20, 1)
     output = folder / f"{arguments.data.stem}-{arguments.code_size}-{arguments.steps}"
     wall = time.monotonic()
-    train(parse_config(settings), packed, output)
+    if not (output / "last").exists():
+        train(parse_config(settings), packed, output)
     minutes = (time.monotonic() - wall) / 60
     codes = embed(graphs, output / "last", device="cpu")
     features = {
-        "codes, linear": (codes, "linear"),
-        "codes, rbf": (codes, "rbf"),
+        "summary, linear": (codes[:, :summary], "linear"),
+        "summary, rbf": (codes[:, :summary], "rbf"),
+        "whole code, linear": (codes, "linear"),
+        "whole code, rbf": (codes, "rbf"),
         "Weisfeiler-Lehman kernel": (weisfeiler_lehman(graphs), "kernel"),
     }
     rows = []
@@ -124,13 +142,14 @@ def main(arguments: argparse.Namespace) -> None:
         rows.append(
             {"features": name, "accuracy": float(np.mean(scores)), "over_folds": float(np.std(scores))}
         )
-    publish(rows, arguments, without_code=packing.failed.total(), graphs=len(graphs), minutes=minutes)
-    print(f"{packing.failed.total()} of {len(graphs)} graphs have no code; {minutes:.1f} minutes of training")
+    without = int(np.isnan(codes).any(axis=1).sum())
+    publish(rows, arguments, without_code=without, graphs=len(graphs), minutes=minutes)
+    print(f"{without} of {len(graphs)} graphs have no code; {minutes:.1f} minutes of training")
 
 
 if __name__ == "__main__":
     made = parser(__doc__)
-    made.add_argument("data", type=Path, help="NPZ file")
+    made.add_argument("data", type=Path, help="NPZ file, or `random`")
     made.add_argument("--code-size", type=int, default=256)
     made.add_argument("--max-nodes", type=int, default=60)
     made.add_argument("--steps", type=int, default=3000)

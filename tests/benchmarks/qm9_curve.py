@@ -18,7 +18,7 @@ from report import evaluation_parser, publish
 
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.rows import Source
-from molae.checkpoint import read_description, resolve
+from molae.catalogue import read_description, resolve
 
 
 def main() -> None:

@@ -10,17 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from standin import SCHEMA, TinyAutoencoder
 
-from molae import checkpoint
+from molae import catalogue, checkpoint
 from molae.autoencoder import AutoencoderConfig
-from molae.checkpoint import (
-    CONFIG,
-    available,
-    load_checkpoint,
-    read_description,
-    resolve,
-    save_checkpoint,
-    write_directory,
-)
+from molae.catalogue import CONFIG, available, read_description, resolve
+from molae.checkpoint import load_checkpoint, save_checkpoint, write_directory
 from molae.errors import CheckpointError
 
 WEIGHTS = checkpoint.WEIGHTS.format(number=1)
@@ -156,10 +149,11 @@ def test_older_formats_are_migrated_step_by_step(
     def rename_again(old: dict[str, Any]) -> dict[str, Any]:
         return {"config" if key == "options" else key: value for key, value in old.items()}
 
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 5)
-    monkeypatch.setattr(checkpoint, "MIGRATIONS", {3: rename, 4: rename_again})
+    now = catalogue.FORMAT_VERSION
+    monkeypatch.setattr(catalogue, "FORMAT_VERSION", now + 2)
+    monkeypatch.setattr(catalogue, "MIGRATIONS", {now: rename, now + 1: rename_again})
     assert load_checkpoint(saved).config == model.config
-    assert read_description(saved)["format_version"] == 5
+    assert read_description(saved)["format_version"] == now + 2
 
 
 def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) -> None:
@@ -185,11 +179,11 @@ def test_large_weights_are_spread_over_files(
 
 
 def test_every_older_format_has_a_migration() -> None:
-    assert sorted(checkpoint.MIGRATIONS) == list(range(1, checkpoint.FORMAT_VERSION))
+    assert sorted(catalogue.MIGRATIONS) == list(range(1, catalogue.FORMAT_VERSION))
 
 
 def test_models_are_found_by_name_or_path(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_shipped", lambda: saved.parent)
+    monkeypatch.setattr(catalogue, "_shipped", lambda: saved.parent)
     assert available() == ["saved"]
     assert resolve("saved") == saved
     assert resolve(str(saved)) == saved

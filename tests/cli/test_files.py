@@ -38,7 +38,7 @@ def run(model_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ru
     """Runs a verb with the small model, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     # Chunks so small that every file has several.
-    monkeypatch.setattr("molae.apps.rows.CHUNK_SIZE", 3)
+    monkeypatch.setattr("molae.apps.molecules.CHUNK_SIZE", 3)
 
     def run(*arguments: object, input: str | None = None) -> Any:
         options = ["--model", str(model_path), "--device", "cpu"]

@@ -69,6 +69,28 @@ def test_a_graph_model_from_smiles_to_its_figures(tmp_path: Path, monkeypatch: p
     assert json.loads(Path("f.json").read_text())["figures"]["rmsd_action_median"] is None
 
 
+def test_the_config_says_what_training_on_smiles_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = CONFIG.replace("steps = 300", "steps = 3").replace("size = 8", "size = 2")
+    Path("flat.toml").write_text(f"{short}\n[data]\ncoordinates = false\n")
+    Path("solid.toml").write_text(f"{short}\n[data]\ncoordinates = true\n")
+    Path("in.smi").write_text("\n".join(KNOWN) + "\n")
+    for name, coordinates in (("flat", False), ("solid", True)):
+        trained = invoke("train", "--config", f"{name}.toml", "--data", "in.smi", "-o", name)
+        assert trained.exit_code == 0, trained.stderr
+        assert load_checkpoint(Path(name) / "last").schema.coordinates == coordinates
+    for name, other, remedy in (
+        ("flat", "solid", "molae pack --graphs"),
+        ("solid", "flat", "without --graphs"),
+    ):
+        packed = next(Path(other).glob("data-*.safetensors"))
+        refused = invoke("train", "--config", f"{name}.toml", "--data", packed, "-o", f"{name}-again")
+        assert refused.exit_code == 2
+        assert remedy in refused.stderr
+
+
 def test_structures_go_in_by_their_stereo(isomer_model_path: Path, tmp_path: Path) -> None:
     with Chem.SDWriter(str(tmp_path / "in.sdf")) as writer:
         for smiles in KNOWN[3:5]:

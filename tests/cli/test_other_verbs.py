@@ -10,7 +10,7 @@ import pytest
 from smallmodel import KNOWN
 from typer.testing import CliRunner
 
-from molae import checkpoint
+from molae import catalogue
 from molae.batch.packed import PackedDataset
 from molae.checkpoint import load_checkpoint
 from molae.cli import app
@@ -147,7 +147,7 @@ def test_data_that_are_missing_or_no_good(molecules: Path) -> None:
 
 
 def test_models_are_listed(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_shipped", lambda: tmp_path)
+    monkeypatch.setattr(catalogue, "_shipped", lambda: tmp_path)
     code, out, err = invoke("models")
     assert (code, out) == (0, "")
     assert "no models are shipped" in err

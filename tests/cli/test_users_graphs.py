@@ -57,8 +57,24 @@ def test_pack_train_embed(folder: Path) -> None:
     assert code == 0, err
     assert "exact_rate" in out
     report = json.loads(Path("graphs.json").read_text())
-    assert {"edge_nll", "edge_auc", "empty"} <= set(report["figures"])
+    assert {"edge_nll", "edge_auc", "valid_rate", "novel_rate"} <= set(report["figures"])
     assert (report["figures"]["count"], report["code_size"], report["unread"]) == (8, 8, {})
+
+
+def test_the_variational_form(folder: Path) -> None:
+    regulariser = 'regulariser = {name = "variational", delay = 2, rise = 2}'
+    Path("vae.toml").write_text(CONFIG.replace("code_size = 8", f"code_size = 8\n{regulariser}"))
+    for resume in ((), ("--resume",)):
+        code, _, err = invoke("train", "--config", "vae.toml", "--data", folder, "-o", "run", *resume)
+        assert code == 0, err
+    assert "train/divergence" in Path("run/metrics.csv").read_text()
+    code, out, err = invoke(
+        *("evaluate", "graphs", folder, "--model", "run/best", "--train", folder, "--prior", "normal")
+    )
+    assert code == 0, err
+    assert "active_channels" in out
+    figures = json.loads(Path("graphs.json").read_text())["figures"]
+    assert {"divergence", "active_channels", "valid_rate"} <= set(figures)
 
 
 def test_training_on_a_folder_itself(folder: Path) -> None:

@@ -15,6 +15,7 @@ from molae.batch.schema import Schema
 from molae.decoder import DECODERS
 from molae.encoder import ENCODERS
 from molae.registry import Registry
+from molae.regularise import REGULARISERS
 from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, with_generic_weights
 from molae.types import Graph
 
@@ -30,6 +31,8 @@ VARIANTS = (
     {"lanes": False},
     {"summary": {"size": 40, "width": 16, "layers": 2}},
     {"pair_heads": 0},
+    {"free_nats": 0.0},
+    {"delay": 0, "rise": 0},
 )
 
 SOME = (
@@ -77,6 +80,12 @@ def decoder(config: dict, schema: Schema = SCHEMA) -> nn.Module:
     odd = CODE // 4 if schema.coordinates else 0
     return with_generic_weights(
         seeded(lambda: DECODERS.build(config, schema, Irreps(f"{CODE - odd}x0e + {odd}x0o")))
+    )
+
+
+def regulariser(config: dict, odd: int) -> nn.Module:
+    return with_generic_weights(
+        seeded(lambda: REGULARISERS.build(config, Irreps(f"{CODE - odd}x0e + {odd}x0o")))
     )
 
 

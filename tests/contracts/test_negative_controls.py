@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from registered import CODE, WIDTH, autoencoder, decoder, encoder, small_graphs
+from registered import CODE, WIDTH, autoencoder, decoder, encoder, regulariser, small_graphs
 from torch import nn
 
 import molae.testing as contract
@@ -395,3 +395,60 @@ def test_an_encoder_without_a_figure_is_held_to_everything():
     contract.assert_invariant(Silent().sound, benzene)
     with pytest.raises(ContractViolation, match="benzene"):
         contract.assert_reconstruction_equivariant(contract.WithStandInDecoder(Silent()), benzene)
+
+
+class BrokenRegulariser(nn.Module):
+    """A sound regulariser, for subclasses to break."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sound = regulariser({"name": "variational"}, CODE // 4)
+
+    def forward(self, context):
+        return self.sound(context)
+
+    def perturb(self, code, generator):
+        return self.sound.perturb(code, generator)
+
+    def describe(self, codes):
+        return self.sound.describe(codes)
+
+
+class SignedTerms(BrokenRegulariser):
+    def forward(self, context):
+        return {"sum": context.code.sum(1)}
+
+
+class ChanceTerms(BrokenRegulariser):
+    def forward(self, context):
+        return {"chance": context.code.square().sum(1) * torch.rand(())}
+
+
+class NoiseOfItsOwn(BrokenRegulariser):
+    def perturb(self, code, generator):
+        return code + 1e-3 * torch.randn_like(code)
+
+
+class EndlessGradient(BrokenRegulariser):
+    def forward(self, context):
+        return {"norm": context.code.square().sum(1).sqrt()}
+
+
+class DescribesTheFirst(BrokenRegulariser):
+    def describe(self, codes):
+        return {"first": float(codes[0, 0])}
+
+
+@pytest.mark.parametrize(
+    ("component", "finds"),
+    [
+        (SignedTerms, "assert_terms_mirror"),
+        (ChanceTerms, "assert_terms_repeat"),
+        (NoiseOfItsOwn, "assert_noise_seeded"),
+        (EndlessGradient, "assert_regulariser_gradients"),
+        (DescribesTheFirst, "assert_described"),
+    ],
+)
+def test_a_broken_regulariser_is_found(component, finds):
+    assert contract.check_regulariser(BrokenRegulariser(), CODE, CODE // 4).failed == {}
+    assert finds in contract.check_regulariser(component(), CODE, CODE // 4).failed

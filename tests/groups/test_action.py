@@ -80,6 +80,15 @@ def test_soft_canonical_methods_use_the_transpose():
     torch.testing.assert_close(action.canonical_edges(edges), expected)
 
 
+@pytest.mark.parametrize("action", [hard_action(), soft_action()], ids=["hard", "soft"])
+def test_categories_are_permuted_as_their_one_hot_matrix(action):
+    categories = torch.randint(-1, 4, (BATCH, NODES, NODES), generator=generator())
+    known = categories >= 0
+    spread = torch.nn.functional.one_hot(categories.clamp(min=0), 4).double() * known.unsqueeze(-1)
+    found = action.canonical_categories(categories, 4, torch.float64)
+    torch.testing.assert_close(found, action.canonical_edges(spread))
+
+
 def test_hard_action_is_an_element_of_its_group():
     action, x = hard_action(), normal(BATCH, NODES, 3)
     assert action.group.contains(action.element).all()

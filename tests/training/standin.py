@@ -30,6 +30,8 @@ class TinyAutoencoder(nn.Module):
         noise: Standard deviation of the noise.
     """
 
+    targets = None
+
     def __init__(self, config: AutoencoderConfig, schema: Schema, noise: float = 0.1) -> None:
         super().__init__()
         self.config = config
@@ -46,7 +48,7 @@ class TinyAutoencoder(nn.Module):
         squares = (self.output(hidden) - batch.pos).square().sum(-1) * batch.mask
         return squares.sum(1) / batch.sizes
 
-    def loss(self, batch: DenseBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def loss(self, batch: DenseBatch, generator: torch.Generator | None, step: int) -> dict[str, Tensor]:
         self.calls += 1
         noise = self.noise * torch.randn(16, generator=generator, device=batch.pos.device)
         loss = self._errors(batch, noise).mean()

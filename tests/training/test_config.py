@@ -26,6 +26,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ({"model": {"encodr": {}}}, r"unknown key 'encodr' in \[model\].*'encoder'"),
         ({"model": {}, "training": {"steps": 0}}, r"\[training\] steps: .*got 0"),
         ({"model": {}, "training": {"precision": "16"}}, r"\[training\] precision: .*bf16-mixed"),
+        ({"model": {}, "data": {"coordinates": "3D"}}, r"\[data\] coordinates: .*got '3D'"),
         ({"training": {}}, r"\[config file\] model: Field required"),
     ],
 )
@@ -40,3 +41,8 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("steps : 3")
     with pytest.raises(ConfigError, match="not a TOML file"):
         read_config(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "data" / "configs").glob("*.toml")))
+def test_the_configs_that_ship_say_what_they_are_for(path: Path) -> None:
+    assert read_config(path).data.coordinates == path.stem.startswith("molecule")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 from functools import partial
@@ -17,12 +18,15 @@ from torch import Tensor
 
 import molae.checkpoint
 import molae.training.run
-from molae.batch.packed import PackedDataset
-from molae.checkpoint import load_checkpoint, read_description
+from molae.autoencoder import AutoencoderConfig
+from molae.batch.packed import PackedDataset, pack
+from molae.catalogue import read_description
+from molae.checkpoint import load_checkpoint
 from molae.errors import DataError, TrainingError
+from molae.testing import SCHEMA, all_graphs
 from molae.training import TrainConfig, parse_config, train
 from molae.training.run import build_fabric, split
-from molae.training.state import Progress, latest_state, load_batch, load_state
+from molae.training.state import PROGRESS, Progress, latest_state, load_batch, load_state
 
 SHORT: dict[str, Any] = {
     "steps": 12,
@@ -73,17 +77,17 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
 class Interrupted(TinyAutoencoder):
     """Is interrupted in its seventh step, which is neither one to log nor one to validate at."""
 
-    def loss(self, batch: Any, generator: Any) -> dict[str, Tensor]:
+    def loss(self, batch: Any, generator: Any, step: int) -> dict[str, Tensor]:
         if self.calls == 6:
             os.kill(os.getpid(), signal.SIGINT)
-        return super().loss(batch, generator)
+        return super().loss(batch, generator, step)
 
 
 class Diverging(TinyAutoencoder):
     """Has a loss with a gradient that is not a number from its seventh step on."""
 
-    def loss(self, batch: Any, generator: Any) -> dict[str, Tensor]:
-        terms = super().loss(batch, generator)
+    def loss(self, batch: Any, generator: Any, step: int) -> dict[str, Tensor]:
+        terms = super().loss(batch, generator, step)
         if self.calls >= 7:
             terms["loss"] = terms["loss"] + (self.hidden.bias[0] * 0).sqrt()
         return terms
@@ -104,9 +108,9 @@ class Mixed(TinyAutoencoder):
 
     seen: list[bool]
 
-    def loss(self, batch: Any, generator: Any) -> dict[str, Tensor]:
+    def loss(self, batch: Any, generator: Any, step: int) -> dict[str, Tensor]:
         Mixed.seen.append(torch.is_autocast_enabled("cpu"))
-        return super().loss(batch, generator)
+        return super().loss(batch, generator, step)
 
 
 def test_an_interrupted_and_resumed_run_ends_in_the_same_weights(
@@ -127,6 +131,19 @@ def test_an_interrupted_and_resumed_run_ends_in_the_same_weights(
     for name in ("best", "last"):
         files = [load_file(tmp_path / run / name / "weights-01.safetensors") for run in ("whole", "parts")]
         assert_same(files[1], files[0])
+
+
+def test_a_state_of_an_older_version_goes_on(tmp_path: Path, data: Path, use: Any) -> None:
+    train(config(steps=5), data, tmp_path / "run")
+    path = latest_state(tmp_path / "run" / "states") / PROGRESS
+    progress = json.loads(path.read_text())
+    del progress["config"]["model"]["regulariser"]
+    path.write_text(json.dumps(progress))
+    train(config(steps=6), data, tmp_path / "run", resume=True)
+    assert state(tmp_path / "run")[0].step == 6
+    other = config(steps=7).model_copy(update={"model": AutoencoderConfig(code_size=8)})
+    with pytest.raises(TrainingError, match="of another model"):
+        train(other, data, tmp_path / "run", resume=True)
 
 
 def test_validation_and_logging_do_not_change_the_weights(tmp_path: Path, data: Path, use: Any) -> None:
@@ -211,8 +228,10 @@ def test_validation_data_are_split_off_by_the_seed_or_given(data: Path) -> None:
         split(dataset, None, config(validation_size=60).training)
 
 
-def test_graphs_that_a_reflection_maps_to_themselves_come_more_often(data: Path) -> None:
-    dataset = PackedDataset.load(data)
+def test_graphs_that_a_reflection_maps_to_themselves_come_more_often(tmp_path: Path) -> None:
+    path = tmp_path / "graphs.safetensors"
+    pack(enumerate(all_graphs().values()), SCHEMA, path)
+    dataset = PackedDataset.load(path)
     validation = dataset.subset(np.arange(10))
     training, kept = split(dataset, validation, config(exchanged_repeats=3, validation_size=10).training)
     expected = np.repeat(dataset.rows, np.where(dataset.exchanged, 3, 1))

@@ -123,8 +123,8 @@ class _GivenSource(Source):
 
     references: References = References()
 
-    def open(self, chunk_size: int | None = None) -> Reader:
-        return Reader(str(self.path), None, _GivenRows(self), chunk_size or _CHUNK_SIZE["given"])
+    def open(self, chunk_size: int = _CHUNK_SIZE["given"]) -> Reader:
+        return Reader(str(self.path), None, _GivenRows(self), chunk_size)
 
 
 class _GivenRows:

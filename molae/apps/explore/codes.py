@@ -59,6 +59,11 @@ class Codes:
         """Which rows have a code."""
         return np.isfinite(self.vectors).all(axis=1)
 
+    @property
+    def compared(self) -> Float[np.ndarray, "n c"]:
+        """What tells how alike rows are: the summaries of codes that have one, else the whole codes."""
+        return self.vectors[:, : self.origin.summary or None] if self.origin else self.vectors
+
     def texts(self, name: str | None) -> list[str]:
         """The cells of a column as text, empty where there is nothing, or no such column."""
         if name is None:

@@ -71,7 +71,7 @@ def map_file(
         summary.failed["no_code"] = len(read) - len(usable)
     shown = read.take(_some(usable, limit, seed))
     colours = read_colours(color, shown.columns[color].to_pylist()) if color else None
-    points, axes = project(shown.vectors, projection, seed)
+    points, axes = project(shown.compared, projection, seed)
     drawings, canonical = _draw(shown.texts(shown.smiles_column), progress)
     facts = _facts(shown, len(read), len(usable), projection)
     page = Page(
@@ -111,7 +111,9 @@ def _draw(smiles: Sequence[str], progress: Progress) -> tuple[list[str], list[st
 
 def _facts(shown: Codes, rows: int, usable: int, projection: str) -> str:
     model = f", codes of {Path(shown.origin.model).name}" if shown.origin else ""
-    parts = [f"{projection.upper()} of {shown.vectors.shape[1]} numbers a molecule{model}"]
+    size = shown.compared.shape[1]
+    part = "" if size == shown.vectors.shape[1] else ", the summary"
+    parts = [f"{projection.upper()} of {size} numbers a molecule{part}{model}"]
     if usable < rows:
         parts.append(f"{rows - usable} of {rows} rows have no code and are left out")
     if len(shown) < usable:

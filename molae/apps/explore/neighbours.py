@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,8 @@ def neighbours_file(
 ) -> Summary:
     """Writes the nearest neighbours of each query, a row for each of them, nearest first.
 
+    Of codes with a summary (see `molae.nn.summary`), the summaries are compared, else the whole codes.
+
     The columns are `query_row`, `query_id` and `query_smiles` where there are such, `status`, `error`, `rank`
     from 1, `distance`, `neighbour_row`, and those of the codes with `neighbour_` before their names.
 
@@ -86,6 +88,8 @@ def neighbours_file(
     check_folder(Path(output))
     found = read_codes(codes)
     found = found.take(np.flatnonzero(found.valid))
+    if found.origin is None and model is not None:
+        found = replace(found, origin=CodesOrigin.of(model, query.seed))
     own = Path(query.path).is_file() and Path(query.path).samefile(codes)
     if holds_codes(query.path):
         queries = _read_queries(query, found)
@@ -93,7 +97,11 @@ def neighbours_file(
         queries = _embed_queries(query, found, model, batch_size, device, progress)
     _require_none(query, queries.errors if on_error == "fail" else [])
     usable = np.array([error is None for error in queries.errors])
-    distances, places = nearest(queries.vectors[usable], found.vectors, k + own, metric, search)
+    wanted, compared = queries.vectors[usable], found.vectors
+    if wanted.shape[1] == compared.shape[1]:
+        compared = found.compared
+        wanted = wanted[:, : compared.shape[1]]
+    distances, places = nearest(wanted, compared, k + own, metric, search)
     if own:
         distances, places = _without_self(distances, places)
     table = _joined(queries, usable, distances, places, found, on_error == "drop")
@@ -121,7 +129,7 @@ def _embed_queries(
     query: Source, codes: Codes, model: str | Path | None, batch_size: int, device: str, progress: Progress
 ) -> _Queries:
     """Queries embedded as the codes were."""
-    name, seed = _model_of(codes, model, query.seed)
+    name, seed = _model_of(codes, model)
     opened = open_model(name, device, kind="any")
     vectors, errors = [np.empty((0, opened.config.code_size), np.float32)], []
     ids: list[str | None] = []
@@ -142,17 +150,15 @@ def _embed_queries(
     return _Queries(columns, np.concatenate(vectors), errors, summary)
 
 
-def _model_of(codes: Codes, model: str | Path | None, seed: int) -> tuple[str, int]:
+def _model_of(codes: Codes, model: str | Path | None) -> tuple[str, int]:
     """The model to embed queries with, and the seed of their conformers."""
-    if codes.origin is not None:
-        origin = codes.origin.found(model, f"{codes.source} holds", "embed them again")
-        return origin.model, origin.seed
-    if model is None:
+    if codes.origin is None:
         raise ConfigError(
             f"{codes.source} does not tell which model its codes came from (Parquet files do): name it with"
             " --model"
         )
-    return CodesOrigin.of(model, seed).model, seed
+    origin = codes.origin.found(model, f"{codes.source} holds", "embed them again")
+    return origin.model, origin.seed
 
 
 def _described(count: int, ids: Sequence[str | None] | None, smiles: Sequence[str | None] | None) -> pa.Table:

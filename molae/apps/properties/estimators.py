@@ -94,12 +94,12 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         seed: Seed of conformers and fit.
 
     Example:
-        cross_val_score(PropertyRegressor("molecule", estimator="ridge"), smiles, solubility)
+        cross_val_score(PropertyRegressor("graph", estimator="ridge"), smiles, solubility)
     """
 
     def __init__(
         self,
-        model: Model = "molecule",
+        model: Model = "graph",
         *,
         features: str = "code+descriptors+ecfp",
         estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
@@ -180,7 +180,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
 
     def __init__(
         self,
-        model: Model = "molecule",
+        model: Model = "graph",
         *,
         features: str = "code+descriptors+ecfp",
         estimator: Literal["auto", "ridge", "boosting"] = "auto",

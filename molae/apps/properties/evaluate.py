@@ -45,7 +45,7 @@ RECIPES: dict[Literal["regression", "classification"], tuple[Recipe, ...]] = {
 def evaluate_properties(
     source: Source,
     targets: Sequence[str],
-    model: Model = "molecule",
+    model: Model = "graph",
     *,
     split: SplitOptions | None = None,
     seeds: int = 3,

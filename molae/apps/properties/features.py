@@ -52,7 +52,7 @@ class Featuriser:
     def __init__(
         self,
         names: Iterable[str],
-        model: Model = "molecule",
+        model: Model = "graph",
         device: str = "auto",
         batch_size: int = BATCH_SIZE,
         descriptor_names: Sequence[str] = DESCRIPTOR_NAMES,
@@ -205,6 +205,7 @@ def describe(
     sources = as_sources(molecules)
     gathering = Gathering(featuriser)
     with molecule_workers(featuriser.schema, seed, num_workers) as workers:
-        for _, read in workers.map_chunks(in_chunks(sources), lambda count: progress(count, len(sources))):
+        chunks = in_chunks(sources, featuriser.schema)
+        for _, read in workers.map_chunks(chunks, lambda count: progress(count, len(sources))):
             gathering.add(first_conformers(read))
     return gathering.result()

@@ -75,7 +75,7 @@ def fit_file(
     source: Source,
     targets: Sequence[str],
     output: str | Path,
-    model: Model = "molecule",
+    model: Model = "graph",
     *,
     recipe: Recipe | None = None,
     split: SplitOptions | None = None,

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 from smallmodel import KNOWN
 
 from molae.apps.explore.neighbours import neighbours_file
 from molae.apps.files import embed_file
+from molae.apps.origin import CodesOrigin
 from molae.apps.rows import Source
 from molae.errors import CheckpointError, ConfigError, DataError, RowError
 
@@ -84,3 +88,19 @@ def test_the_model_must_be_known_and_the_same(find: Find, model_path: Path, isom
     assert named == find("query.smi", "codes.parquet", 1)
     with pytest.raises(CheckpointError, match="came from another model"):
         find("query.smi", "codes.parquet", 1, model=isomer_model_path)
+
+
+def test_of_codes_with_a_summary_the_summaries_are_compared(tmp_path: Path) -> None:
+    vectors = np.float32([[1, 0, 9, 9], [0.9, 0.1, -9, 9], [0, 1, 9, 9]])
+    table = pa.table(
+        {
+            "smiles": ["C", "CC", "CCC"],
+            "embedding": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 4),
+        }
+    )
+    for summary, nearest_row in ((2, 2), (0, 3)):
+        metadata = CodesOrigin("anything", "0" * 64, 0, summary).metadata()
+        pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "codes.parquet")
+        out = tmp_path / "out.csv"
+        neighbours_file(Source(tmp_path / "codes.parquet"), tmp_path / "codes.parquet", out, 1)
+        assert pacsv.read_csv(out).to_pydict()["neighbour_row"][0] == nearest_row

@@ -1,0 +1,120 @@
+"""Models by name or path, and what they are, without their weights: nothing here needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from molae.errors import CheckpointError
+from molae.registry import nearest
+
+CONFIG = "config.json"
+FORMAT_VERSION = 4
+
+
+def _name_files(description: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had one file of weights, and its checksum under a key of its own."""
+    others = {name: value for name, value in description.items() if name != "weights_sha256"}
+    return others | {"weights": {"weights.safetensors": description["weights_sha256"]}}
+
+
+def _without_lanes(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 2, slots had neither lanes nor offsets, which are now the default."""
+    config = dict(description["config"])
+    for part, absent in (
+        ("encoder", {"lanes": False, "offsets": False}),
+        ("decoder", {"lanes": False, "pair_heads": 0}),
+    ):
+        if config.get(part, {}).get("name") == "slots":
+            config[part] = absent | config[part]
+    return dict(description) | {"config": config}
+
+
+def _without_summary(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 3, no code had a summary and no graph a target; what is not named is absent still."""
+    return dict(description)
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: _name_files,
+    2: _without_lanes,
+    3: _without_summary,
+}
+"""For each older format version, what turns its `config.json` into that of the next version."""
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Reads what a saved model is, without its weights, brought to the present format version.
+
+    Args:
+        path: Directory of the model.
+    Returns:
+        The content of its `config.json`.
+    Raises:
+        CheckpointError: If the file is missing, corrupt, or made by a newer molae.
+    """
+    try:
+        description = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        found = description["format_version"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is not a model: it has no {CONFIG}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path / CONFIG} is corrupt: copy or train the model again") from error
+    if found > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} was made by a newer molae (format {found}, this one reads up to {FORMAT_VERSION}):"
+            " upgrade molae"
+        )
+    for older in range(found, FORMAT_VERSION):
+        description = MIGRATIONS[older](description) | {"format_version": older + 1}
+    missing = {"config", "schema", "weights", "card"} - set(description)
+    if missing:
+        raise CheckpointError(f"{path / CONFIG} is corrupt: it has no {', '.join(sorted(missing))}")
+    return description
+
+
+def fingerprint(description: Mapping[str, Any]) -> str:
+    """A checksum of all weights of a model, from the description that `read_description` gives."""
+    return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
+
+
+def summary_size(description: Mapping[str, Any]) -> int:
+    """Numbers of the summary that the codes of a model begin with; 0 where they have none."""
+    summary = description["config"]["encoder"].get("summary")
+    return summary["size"] if summary else 0
+
+
+def available() -> list[str]:
+    """Names of the models that ship with molae."""
+    return sorted(path.parent.name for path in _shipped().glob(f"*/{CONFIG}"))
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """Finds a model by its name, if it ships with molae, or by its path.
+
+    Args:
+        name_or_path: Name of a shipped model, or path of a model directory; a shipped name comes first.
+    Returns:
+        The directory of the model.
+    Raises:
+        CheckpointError: If there is neither such a model nor such a directory.
+    """
+    names = available()
+    if str(name_or_path) in names:
+        return _shipped() / str(name_or_path)
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    hint = nearest(str(name_or_path), names)
+    raise CheckpointError(
+        f"no model {str(name_or_path)!r}, neither shipped nor a directory: {hint}"
+        f" (shipped: {', '.join(names) or 'none'})"
+    )
+
+
+def _shipped() -> Path:
+    return Path(str(files("molae"))) / "checkpoints"

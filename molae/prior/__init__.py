@@ -1,0 +1,10 @@
+"""Priors: distributions of codes, from which new ones are drawn; fitted to codes after training.
+
+To add one: write a module here with a configuration and a class registered in `PRIORS`, and import it below.
+"""
+
+from molae.prior.base import PRIORS, Prior
+from molae.prior.mixture import MixturePrior
+from molae.prior.normal import NormalPrior
+
+__all__ = ["PRIORS", "MixturePrior", "NormalPrior", "Prior"]

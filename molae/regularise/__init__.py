@@ -1,0 +1,10 @@
+"""Regularisers: what is asked of codes beside that graphs can be rebuilt from them.
+
+To add one: write a module here with a configuration and a class registered in `REGULARISERS`, and import it
+below.
+"""
+
+from molae.regularise.base import REGULARISERS, Context, Regulariser
+from molae.regularise.variational import VariationalRegulariser
+
+__all__ = ["REGULARISERS", "Context", "Regulariser", "VariationalRegulariser"]
