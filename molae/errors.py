@@ -33,6 +33,10 @@ class RowError(MolaeError):
         self.kind = kind
 
 
+class LeftOut(RowError):
+    """One row of the input that is left out on purpose: it is no failure, and gets no place in the output."""
+
+
 class CheckpointError(MolaeError):
     """A checkpoint that is corrupt, incomplete, or newer than this version of molae."""
 

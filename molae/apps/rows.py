@@ -19,7 +19,7 @@ from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
 from molae.apps.workers import Workers
 from molae.batch.schema import Schema
-from molae.errors import RowError
+from molae.errors import LeftOut, RowError
 from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
 
 logger = logging.getLogger("molae.apps")
@@ -84,22 +84,26 @@ class Summary:
         failed: Failed rows by kind.
         notes: Rows by what was changed in them or left open.
         resumed: Rows among them whose results an earlier run had left.
+        left_out: Rows that were left out on purpose, by kind.
     """
 
     ok: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
         """Number of rows."""
-        return self.ok + self.failed.total()
+        return self.ok + self.failed.total() + self.left_out.total()
 
     def count(self, read: Sequence[Noted | RowError], errors: Sequence[RowError | None]) -> None:
         """Adds the rows of a chunk."""
         self.ok += sum(error is None for error in errors)
-        self.failed.update(error.kind for error in errors if error is not None)
+        for error in errors:
+            if error is not None:
+                (self.left_out if isinstance(error, LeftOut) else self.failed)[error.kind] += 1
         for each in read:
             if not isinstance(each, RowError):
                 self.notes.update({_topic(note) for note in each.notes})
@@ -110,12 +114,14 @@ class Summary:
         self.failed += other.failed
         self.notes += other.notes
         self.resumed += other.resumed
+        self.left_out += other.left_out
 
     def __str__(self) -> str:
         parts = [f"{self.ok} of {self.total} rows ok"]
-        if self.failed:
-            kinds = ", ".join(f"{kind} {count}" for kind, count in self.failed.most_common())
-            parts.append(f"{self.failed.total()} failed ({kinds})")
+        for what, counts in (("failed", self.failed), ("left out", self.left_out)):
+            if counts:
+                kinds = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
+                parts.append(f"{counts.total()} {what} ({kinds})")
         parts += [f"{topic}: {count}" for topic, count in self.notes.most_common()]
         if self.resumed:
             parts.append(f"{self.resumed} rows from the interrupted run")
@@ -183,9 +189,12 @@ def process_rows(
     suffixes: Sequence[str] = TABLE_SUFFIXES,
     metadata: Mapping[str, str] | None = None,
     chunk_size: int = CHUNK_SIZE,
+    keep_columns: bool = True,
     progress: Progress = no_progress,
 ) -> Summary:
     """Works on the rows of a file in several processes, and writes the input's columns with new ones.
+
+    Rows whose error is a `LeftOut` have no place in the output, and never end a run.
 
     Args:
         source: The input.
@@ -199,6 +208,7 @@ def process_rows(
         suffixes: Likewise.
         metadata: Likewise.
         chunk_size: Rows of a chunk.
+        keep_columns: Whether the output has the input's columns too, and not the new ones alone.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -225,9 +235,10 @@ def process_rows(
             counts.count(read, errors)
             summary.add(counts)
             _log_notes(chunk, read)
-            kept = pa.array([on_error != "drop" or error is None for error in errors])
+            kept = pa.array([_has_place(error, on_error == "drop") for error in errors])
+            columns = chunk.columns if keep_columns else chunk.columns.select([])
             added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
-            store.write(index, chunk.columns.filter(kept), added, vars(counts))
+            store.write(index, columns.filter(kept), added, vars(counts))
         store.finish()
     return summary
 
@@ -251,8 +262,8 @@ def _left_to_do(
         if remarks is None or (strict and remarks["failed"]):
             yield (index, chunk), items(chunk)
             continue
-        failed, notes = Counter(remarks["failed"]), Counter(remarks["notes"])
-        summary.add(Summary(remarks["ok"], failed, notes, resumed=len(chunk.rows)))
+        failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
+        summary.add(Summary(remarks["ok"], failed, notes, len(chunk.rows), left_out))
         progress(len(chunk.rows), reader.total)
 
 
@@ -264,8 +275,12 @@ def _require_none(
         f"; the rows finished before stay in {finished}: --on-error keep --resume goes on" if finished else ""
     )
     for row, error in zip(chunk.rows, errors, strict=True):
-        if error is not None:
+        if error is not None and not isinstance(error, LeftOut):
             raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
+
+
+def _has_place(error: RowError | None, dropped: bool) -> bool:
+    return error is None or not (dropped or isinstance(error, LeftOut))
 
 
 def _log_notes(chunk: Chunk, read: Sequence[Noted | RowError]) -> None:

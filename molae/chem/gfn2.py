@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 from scipy import constants, optimize
+from threadpoolctl import threadpool_limits
 
+from molae.chem.connectivity import require_connectivity
 from molae.errors import ConfigError, RowError
 
 _physical = constants.physical_constants
@@ -23,8 +25,6 @@ HARTREE = _physical["Hartree energy"][0] * constants.Avogadro / (1000 * constant
 # its norm.
 _GRADIENT = 3e-4
 _STEPS = 1000
-# A bond longer than this many times the sum of the covalent radii is broken.
-_BROKEN = 1.3
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def require_gfn2() -> None:
 def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
     """Relaxes a conformer by GFN2-xTB (Bannwarth 2019, doi:10.1021/acs.jctc.8b01176) in vacuum.
 
+    One thread does it: the result must not depend on how many there are.
+
     Args:
         mol: Molecule with all hydrogens as atoms, for its elements, charge and radical electrons.
         positions: Where to begin, in Å.
@@ -62,26 +64,28 @@ def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
         The relaxed conformer.
     Raises:
         ConfigError: If tblite is not installed.
-        RowError: `gfn2_failed`, if the method does not converge; `bond_broken`, if the relaxed geometry is
-            another molecule, as where a proton moves.
+        RowError: `gfn2_failed`, if the method does not converge; `bond_broken` or `bond_formed`, if the
+            relaxed geometry is another molecule, as where a proton moves.
     """
     require_gfn2()
     begin = np.asarray(positions, dtype=np.float64) / BOHR
     try:
         calculator = _calculator(mol, begin)
-        start, _ = _energy(begin.ravel(), calculator)
-        found = optimize.minimize(
-            _energy,
-            begin.ravel(),
-            (calculator,),
-            method="L-BFGS-B",
-            jac=True,
-            options={"gtol": _GRADIENT, "maxiter": _STEPS},
-        )
+        # Several threads would get into the way of other processes, and their number into the result.
+        with threadpool_limits(1):
+            start, _ = _energy(begin.ravel(), calculator)
+            found = optimize.minimize(
+                _energy,
+                begin.ravel(),
+                (calculator,),
+                method="L-BFGS-B",
+                jac=True,
+                options={"gtol": _GRADIENT, "maxiter": _STEPS},
+            )
     except RuntimeError as error:  # of tblite, for instance where the charges do not converge
         raise RowError(f"GFN2-xTB failed: {str(error).strip().splitlines()[0]}", "gfn2_failed") from error
     relaxed = found.x.reshape(-1, 3) * BOHR
-    _require_bonds(mol, relaxed)
+    require_connectivity(mol, relaxed)
     return Relaxed(relaxed, float(found.fun) * HARTREE, start * HARTREE)
 
 
@@ -104,13 +108,3 @@ def _energy(flat: Float[np.ndarray, "n3"], calculator: Any) -> tuple[float, Floa
     calculator.update(positions=flat.reshape(-1, 3))
     result = calculator.singlepoint()
     return float(result.get("energy")), np.array(result.get("gradient")).ravel()
-
-
-def _require_bonds(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> None:
-    table = Chem.GetPeriodicTable()
-    for bond in mol.GetBonds():
-        ends = bond.GetBeginAtom(), bond.GetEndAtom()
-        length = np.linalg.norm(positions[ends[0].GetIdx()] - positions[ends[1].GetIdx()])
-        if length > _BROKEN * sum(table.GetRcovalent(atom.GetAtomicNum()) for atom in ends):
-            name = "-".join(f"{atom.GetSymbol()}{atom.GetIdx()}" for atom in ends)
-            raise RowError(f"the bond {name} breaks in GFN2-xTB", "bond_broken")

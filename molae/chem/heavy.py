@@ -62,13 +62,16 @@ def rmsd_matrix(
     return np.array(distances, dtype=np.float64).reshape(len(targets), len(probes))
 
 
-def distinct(mol: Chem.Mol, threshold: float, max_matches: int = MAX_MATCHES) -> list[int]:
+def distinct(
+    mol: Chem.Mol, threshold: float, max_matches: int = MAX_MATCHES, most: int | None = None
+) -> list[int]:
     """Picks conformers that differ, the first of those that are alike.
 
     Args:
         mol: Molecule with conformers, in Å; hydrogens are ignored.
         threshold: Least heavy-atom RMSD between two conformers that are picked, in Å.
         max_matches: Most symmetric readings that are tried.
+        most: Most conformers that are picked, None for any number.
     Returns:
         Places of the conformers, from 0, in order.
     """
@@ -77,6 +80,8 @@ def distinct(mol: Chem.Mol, threshold: float, max_matches: int = MAX_MATCHES) ->
     probe = Chem.Mol(bare)
     picked: list[int] = []
     for place, mine in enumerate(identifiers):
+        if len(picked) == most:
+            break
         distances = (
             rdMolAlign.GetBestRMS(probe, bare, mine, identifiers[other], maxMatches=max_matches)
             for other in picked

@@ -17,6 +17,7 @@ from molae.cli.models import models
 from molae.cli.neighbours import neighbours
 from molae.cli.pack import pack
 from molae.cli.predict import predict
+from molae.cli.prepare import prepare
 from molae.cli.reconstruct import reconstruct
 from molae.cli.train import train
 from molae.errors import CheckpointError, ConfigError, DataError, MolaeError
@@ -63,6 +64,7 @@ app.command()(explore)
 app.command()(neighbours)
 app.command()(train)
 app.command()(pack)
+app.command()(prepare)
 app.add_typer(evaluate, name="evaluate")
 app.command()(models)
 

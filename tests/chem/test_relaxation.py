@@ -7,7 +7,7 @@ from molae.chem.etkdg import sample_etkdg
 from molae.chem.force_field import relax_force_field
 from molae.chem.isomers import with_positions
 from molae.chem.parse import parse_smiles, prepare
-from molae.errors import ConfigError, RowError
+from molae.errors import ConfigError
 
 
 def posed(smiles: str, n: int = 1) -> Chem.Mol:
@@ -35,17 +35,6 @@ def test_gfn2_finds_the_minimum_of_water() -> None:
     # xtb 6: -5.070544 hartree.
     assert found.energy / gfn2.HARTREE == pytest.approx(-5.07054, abs=1e-4)
     assert found.start >= found.energy
-
-
-def test_gfn2_refuses_another_molecule() -> None:
-    pytest.importorskip("tblite")
-    mol = posed("O")
-    apart = mol.GetConformer().GetPositions()
-    apart[1] += 5 * (apart[1] - apart[0])
-    with pytest.raises(RowError) as caught:
-        gfn2._require_bonds(mol, apart)
-    assert caught.value.kind == "bond_broken"
-    assert "O0-H1" in caught.value.reason
 
 
 def test_without_tblite_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,11 +29,13 @@ class Ensemble:
         name: Name of the molecule, or its isomeric SMILES where it has none.
         smiles: Isomeric SMILES, from the positions of the first conformer.
         conformers: Molecules with one conformer each, positions in Å.
+        energies: Energy of each as the file has it; NaN where it has none, or none was asked for.
     """
 
     name: str
     smiles: str
     conformers: list[Chem.Mol]
+    energies: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -49,7 +52,9 @@ class Ensembles:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_references(path: str | Path, minima: str | Path | None = None) -> Ensembles:
+def read_references(
+    path: str | Path, minima: str | Path | None = None, energy: str | None = None
+) -> Ensembles:
     """Reads reference ensembles from an SD file, every minimum once.
 
     Records of the same name are one molecule, records without a name those of the same isomeric SMILES.
@@ -59,17 +64,18 @@ def read_references(path: str | Path, minima: str | Path | None = None) -> Ensem
         path: The SD file; positions in Å.
         minima: Table (CSV) with the columns `molecule` (the record's name), `conformer_id` (the record's
             property of that name) and `minimum_index`.
+        energy: Property that holds the energy of a record; None for no energies.
     Returns:
         The ensembles. A record that is another isomer than the first of its name is left out.
     Raises:
         DataError: If a file cannot be read, or lacks a column, or has no usable record; or if a record is
-            not in the table.
+            not in the table, or has an energy that is no number.
     """
     table = None if minima is None else _read_minima(minima)
     groups: dict[str, Ensemble] = {}
     seen: set[tuple[str, str]] = set()
     left_out: Counter[str] = Counter()
-    for row, values in _records(path):
+    for row, values in _records(path, energy):
         try:
             mol, smiles = _structure(row)
         except RowError as error:
@@ -87,6 +93,7 @@ def read_references(path: str | Path, minima: str | Path | None = None) -> Ensem
         if minimum is not None:
             seen.add((name, minimum))
         group.conformers.append(mol)
+        group.energies.append(_number(values.get(energy) if energy else None, energy, row, path))
     if not groups:
         raise DataError(f"{path} holds no 3D structure to compare with: {dict(left_out)}")
     return Ensembles(list(groups.values()), left_out)
@@ -126,12 +133,12 @@ def read_samples(path: str | Path, names: Sequence[str]) -> Ensembles:
     return Ensembles(list(groups.values()), left_out)
 
 
-def _records(path: str | Path) -> Iterator[tuple[Row, dict[str, str | None]]]:
+def _records(path: str | Path, energy: str | None = None) -> Iterator[tuple[Row, dict[str, str | None]]]:
     with open_rows(path) as reader:
         if reader.smiles_column is not None or reader.holds_graphs:
             raise DataError(f"{path}: expected an SD file of conformers")
         for chunk in reader:
-            kept = [name for name in (MINIMUM, CONFORMER) if name in chunk.columns.column_names]
+            kept = [name for name in (MINIMUM, CONFORMER, energy) if name in chunk.columns.column_names]
             yield from zip(chunk.rows, chunk.columns.select(kept).to_pylist(), strict=True)
 
 
@@ -153,6 +160,13 @@ def _read_minima(path: str | Path) -> dict[tuple[str, str], str]:
             raise DataError(f"{path} has no column {name!r}, expected {', '.join(_MINIMA_COLUMNS)}")
     molecules, conformers, minima = (table[name].cast(pa.string()).to_pylist() for name in _MINIMA_COLUMNS)
     return dict(zip(zip(molecules, conformers, strict=True), minima, strict=True))
+
+
+def _number(text: str | None, name: str | None, row: Row, path: str | Path) -> float:
+    try:
+        return float(text) if text else math.nan
+    except ValueError as error:
+        raise DataError(f"{path}, record {row.number}: {name} is no number: {text!r}") from error
 
 
 def _look_up(
