@@ -26,9 +26,13 @@ CONFIG = AutoencoderConfig(
 )
 
 
-@cache
 def small_model(schema: Schema = SCHEMA) -> Autoencoder:
-    """Trains the model, once in a process."""
+    """The trained model, the same object whenever it is asked for."""
+    return _trained(schema)
+
+
+@cache
+def _trained(schema: Schema) -> Autoencoder:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Autoencoder(CONFIG, schema).train()
