@@ -4,6 +4,7 @@
 and report what failed by name. Hypothesis strategies are in `molae.testing.strategies`.
 """
 
+from molae.testing.actions import frame_determined
 from molae.testing.aligners import (
     assert_alignment_equivariant,
     assert_alignment_padding_invariant,
@@ -21,7 +22,6 @@ from molae.testing.decoders import (
     check_decoder,
 )
 from molae.testing.encoders import (
-    WithStandInDecoder,
     assert_batch_independent,
     assert_chiral_pairs_differ,
     assert_deterministic,
@@ -30,12 +30,10 @@ from molae.testing.encoders import (
     assert_invariant,
     assert_mirror_parity,
     assert_padding_invariant,
-    assert_reconstruction_equivariant,
     assert_valid_permutation,
     assert_valid_rotation,
     check_encoder,
     encoder_checks,
-    frame_determined,
 )
 from molae.testing.fixtures import (
     ISOMER_SCHEMA,
@@ -51,6 +49,7 @@ from molae.testing.fixtures import (
     with_generic_weights,
 )
 from molae.testing.motions import Motion, mirror_image
+from molae.testing.reconstruction import WithStandInDecoder, assert_reconstruction_equivariant
 from molae.testing.regularisers import (
     assert_described,
     assert_noise_seeded,

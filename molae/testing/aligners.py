@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from molae.batch.dense import DenseBatch
 from molae.groups.action import GroupAction
 from molae.groups.permutation import inverse_index, take_nodes
-from molae.testing.encoders import require_permutation
+from molae.testing.actions import require_permutation
 from molae.testing.fixtures import all_graphs, dense
 from molae.testing.motions import Motion
 from molae.testing.report import TOLERANCE, ContractViolation, Report, frozen, run_checks

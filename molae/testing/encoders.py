@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
-from molae.groups.action import GroupAction
+from molae.testing.actions import frame_determined, require_permutation, rigid_motion
 from molae.testing.fixtures import (
     all_graphs,
     asymmetric_graphs,
@@ -33,7 +32,8 @@ from molae.testing.fixtures import (
     isomer_pairs,
     isomers,
 )
-from molae.testing.motions import Motion, mirror_image
+from molae.testing.motions import draw_motions, mirror_image, move_all
+from molae.testing.reconstruction import WithStandInDecoder, assert_reconstruction_equivariant
 from molae.testing.report import (
     ContractViolation,
     Graphs,
@@ -43,10 +43,7 @@ from molae.testing.report import (
     require_close,
     run_checks,
 )
-from molae.types import Decoded, Encoding, Graph
-
-#: Degeneracy above which a frame counts as determined: rounding over this stays below the tolerance.
-DETERMINED = {torch.float64: 1e-6, torch.float32: 1e-2}
+from molae.types import Encoding, Graph
 
 
 def check_encoder(
@@ -157,7 +154,7 @@ def assert_valid_permutation(encoder: nn.Module, graphs: Graphs, dtype: torch.dt
 def assert_valid_rotation(encoder: nn.Module, graphs: Graphs, dtype: torch.dtype = torch.float64) -> None:
     """The rotation is orthogonal with determinant +1, collinear and symmetric graphs not excepted."""
     encoding, _ = _encode(frozen(encoder, dtype), list(named(graphs).values()), dtype)
-    rotation, _ = _rigid(encoding.action)
+    rotation, _ = rigid_motion(encoding.action)
     unit = torch.eye(3, dtype=rotation.dtype).expand_as(rotation)
     require_close(rotation @ rotation.mT, unit, named(graphs), "the rotation is not orthogonal, off")
     sign = torch.linalg.det(rotation)
@@ -191,12 +188,12 @@ def assert_invariant(
         ContractViolation: If a code changes by more than rounding.
     """
     encoder, by_name = frozen(encoder, dtype), named(graphs)
-    rest, batch = _encode(encoder, _moved(by_name, None, dtype), dtype)
+    rest, batch = _encode(encoder, move_all(by_name, None, dtype), dtype)
     determined = frame_determined(rest.action, batch)
-    motions = _motions(by_name, seed)
+    motions = draw_motions(by_name, seed)
     for part in next(iter(motions.values())).parts():
         moved, _ = _encode(
-            encoder, _moved(by_name, {name: h.parts()[part] for name, h in motions.items()}, dtype), dtype
+            encoder, move_all(by_name, {name: h.parts()[part] for name, h in motions.items()}, dtype), dtype
         )
         what = f"the code changes when a graph is {part},"
         require_close(moved.invariant, rest.invariant, by_name, what, determined)
@@ -208,7 +205,7 @@ def assert_mirror_parity(encoder: nn.Module, graphs: Graphs, dtype: torch.dtype 
     single = dtype == torch.float32
     images = [mirror_image(graph, single) for graph in by_name.values()]
     (first, _), (second, _) = (
-        _encode(encoder, each, dtype) for each in (_moved(by_name, None, dtype), images)
+        _encode(encoder, each, dtype) for each in (move_all(by_name, None, dtype), images)
     )
     even = first.invariant.shape[1] - int(encoder.odd_size)  # type: ignore[arg-type]
     require_close(
@@ -222,58 +219,6 @@ def assert_mirror_parity(encoder: nn.Module, graphs: Graphs, dtype: torch.dtype 
         -first.invariant[:, even:],
         by_name,
         "a reflection does not negate the odd part of the code, off",
-    )
-
-
-def assert_reconstruction_equivariant(
-    model: nn.Module, graphs: Graphs, dtype: torch.dtype = torch.float64, seed: int = 0
-) -> None:
-    """What is decoded, moved by the action, moves with the input: g(h·x) x̂(h·x) = h · g(x) x̂(x).
-
-    On symmetric graphs this holds up to a symmetry of the input: the actions for x and for h·x then differ by
-    s = h g(x) g(h·x)⁻¹. That s maps h·x onto itself is checked, node by node, and that x̂ is the same.
-
-    Args:
-        model: Has `reconstruct(batch)`, as `molae.autoencoder.Autoencoder` has; for an encoder alone use
-            `WithStandInDecoder`.
-        graphs: One graph, or several.
-        dtype: Precision, which sets the tolerance.
-        seed: Decides the motions.
-    Raises:
-        ContractViolation: If the reconstruction stays behind.
-    """
-    model, by_name = frozen(model, dtype), named(graphs)
-    motions = _motions(by_name, seed)
-    rest, rest_batch = _reconstruct(model, _moved(by_name, None, dtype), dtype)
-    moved, batch = _reconstruct(model, _moved(by_name, motions, dtype), dtype)
-    determined = frame_determined(rest[0].action, rest_batch)
-    compare = partial(require_close, names=by_name, applies=determined)
-    # h g(x): slot of each node of h·x, and rigid motion.
-    order, turn, shift = _as_tensors(motions, batch, dtype)
-    slot = rest[2].permutation.gather(1, order)
-    if batch.pos is None:
-        compare(moved[1].size_logits, rest[1].size_logits, what="what is decoded changes with the numbering,")
-        _require_same_graph(moved[2], GroupAction(slot), batch, by_name, determined)
-        return
-    pos, moved_pos = (_decoded_positions(each[1], batch) for each in (rest, moved))
-    compare(moved_pos, pos, what="the decoded positions change with the pose or numbering of the input,")
-    rotation, translation = _rigid(rest[2])
-    expected = GroupAction(
-        slot, turn @ rotation, (turn @ translation.unsqueeze(2)).squeeze(2) + shift, rest[2].diagnostics
-    )
-    inside = batch.mask.unsqueeze(2)
-    # g(h·x)⁻¹ and then h g(x), which must be a symmetry of h·x.
-    symmetry = _through_slots(moved[2], expected, batch.pos, batch.mask)
-    compare(
-        symmetry * inside,
-        _positions(batch) * inside,
-        what="the action does not move with the input, off",
-    )
-    _require_same_graph(moved[2], expected, batch, by_name, determined)
-    compare(
-        _through_slots(moved[2], expected, moved[2].positions(moved_pos), batch.mask) * inside,
-        expected.positions(pos) * inside,
-        what="the reconstruction does not move with the input, off",
     )
 
 
@@ -356,168 +301,12 @@ def assert_finite_gradients(
                     raise ContractViolation(f"{what} is not finite in {mode} for {name}")
 
 
-def frame_determined(action: GroupAction, batch: DenseBatch) -> Bool[Tensor, " b"]:
-    """Tells for each graph whether its frame is determined, up to symmetries of the graph.
-
-    It is where the degeneracy says so, or where the encoder gives none; or where all of the graph lies on one
-    line through the origin of its frame in the plane of the first two axes, as linear molecules and single
-    atoms do, for which every completion is as good.
-    """
-    figure = action.diagnostics.get("degeneracy")
-    if figure is None:
-        return torch.ones(len(batch), dtype=torch.bool)
-    rotation, translation = _rigid(action)
-    framed = (_positions(batch) - translation.unsqueeze(1)) @ rotation
-    framed = framed * batch.mask.unsqueeze(-1)
-    precise = torch.finfo(framed.dtype).eps ** 0.5
-    flat = framed[..., 2].abs().amax(1) < precise
-    across = torch.linalg.svdvals(framed)[:, 1:].amax(1)
-    return (figure > DETERMINED[framed.dtype]) | (flat & (across < precise))
-
-
-def require_permutation(permutation: Tensor, mask: Bool[Tensor, "b m"], names: Mapping[str, object]) -> None:
-    """Raises unless the real nodes of each graph share its slots 0 .. n-1 and padding the rest."""
-    if permutation.ndim != 2 or permutation.is_floating_point():
-        raise ContractViolation(
-            f"the permutation at evaluation must be indices of shape (b, m), got {permutation.dtype} of "
-            f"shape {tuple(permutation.shape)}: is it soft?"
-        )
-    every = torch.arange(mask.shape[1]).expand_as(mask)
-    valid = (permutation.sort(1).values == every).all(1) & ((permutation < mask.sum(1, True)) == mask).all(1)
-    if not bool(valid.all()):
-        bad = [name for name, ok in zip(names, valid.tolist(), strict=True) if not ok]
-        raise ContractViolation(f"not a permutation of the slots 0 .. n-1: {', '.join(bad)}")
-
-
-class WithStandInDecoder(nn.Module):
-    """An encoder that reconstructs by a linear map of its code, to test its action without a decoder.
-
-    Where the encoder has an `aligner`, this has its say on the permutation, as in an autoencoder.
-
-    Args:
-        encoder: The encoder.
-        slots: Most slots.
-    """
-
-    def __init__(self, encoder: nn.Module, slots: int = 64) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.slots = slots
-
-    def reconstruct(self, batch: DenseBatch) -> tuple[Encoding, Decoded, GroupAction]:
-        """Encodes, and decodes positions alone (see `molae.autoencoder.Autoencoder.reconstruct`).
-
-        Of graphs without positions, numbers are decoded that stand for the size.
-        """
-        encoding = self.encoder(batch)
-        code = encoding.invariant
-        random = torch.Generator().manual_seed(0)
-        weight = torch.randn(code.shape[1], self.slots * 3, generator=random, dtype=torch.float64)
-        pos = (code @ weight.to(code.dtype) / code.shape[1] ** 0.5).view(len(code), self.slots, 3)
-        nothing = code.new_zeros(len(code), self.slots, self.slots, 1)
-        action = encoding.action
-        if batch.pos is None:
-            return encoding, Decoded(pos.flatten(1), (), nothing, None), action
-        decoded = Decoded(code.new_zeros(len(code), 1), (), nothing, pos)
-        if (aligner := getattr(self.encoder, "aligner", None)) is not None:
-            action = aligner.match(action, partial(_distances, decoded, action, batch), batch)
-        return encoding, decoded, action
-
-
 @torch.no_grad()
 def _encode(encoder: nn.Module, graphs: list[Graph], dtype: torch.dtype) -> tuple[Encoding, DenseBatch]:
     batch = dense(graphs, dtype)
     return encoder(batch), batch
 
 
-@torch.no_grad()
-def _reconstruct(
-    model: nn.Module, graphs: list[Graph], dtype: torch.dtype
-) -> tuple[tuple[Encoding, Decoded, GroupAction], DenseBatch]:
-    batch = dense(graphs, dtype)
-    return model.reconstruct(batch), batch  # type: ignore[operator]
-
-
-def _motions(graphs: Mapping[str, Graph], seed: int) -> dict[str, Motion]:
-    random = np.random.default_rng(seed)
-    return {name: Motion.random(len(graph), random) for name, graph in graphs.items()}
-
-
-def _moved(
-    graphs: Mapping[str, Graph], motions: Mapping[str, Motion] | None, dtype: torch.dtype
-) -> list[Graph]:
-    """The graphs moved, or as they are, with positions that `dtype` can hold."""
-    single = dtype == torch.float32
-    if motions is None:
-        motions = {name: Motion.identity(len(graph)) for name, graph in graphs.items()}
-    return [motions[name].apply(graph, single) for name, graph in graphs.items()]
-
-
-def _rigid(action: GroupAction) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 3"]]:
-    if action.rotation is None or action.translation is None:
-        raise ContractViolation("the action of a graph with positions has no rotation or no translation")
-    return action.rotation, action.translation
-
-
-def _positions(batch: DenseBatch) -> Float[Tensor, "b m 3"]:
-    if batch.pos is None:
-        raise ValueError("these assertions are for graphs with positions")
-    return batch.pos
-
-
-def _decoded_positions(decoded: Decoded, batch: DenseBatch) -> Float[Tensor, "b m 3"]:
-    if decoded.pos is None:
-        raise ContractViolation("nothing was decoded for the positions of graphs that have them")
-    return decoded.pos[:, : batch.mask.shape[1]]
-
-
-def _distances(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b m m"]:
-    """Distance of each node, in the frame of the action, from each decoded slot."""
-    rotation, translation = _rigid(action)
-    framed = (_positions(batch) - translation.unsqueeze(1)) @ rotation
-    return torch.cdist(framed, _decoded_positions(decoded, batch))
-
-
 def _stand_in_positions(batch: DenseBatch, dtype: torch.dtype) -> Float[Tensor, "b m 3"]:
     random = torch.Generator().manual_seed(0)
     return torch.randn(*batch.mask.shape, 3, generator=random, dtype=torch.float64).to(dtype)
-
-
-def _as_tensors(
-    motions: Mapping[str, Motion], batch: DenseBatch, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Order, rotation and translation of each motion, the order padded."""
-    m = batch.mask.shape[1]
-    each = list(motions.values())
-    order = np.stack([np.concatenate([h.order, np.arange(len(h.order), m)]) for h in each])
-    rotation = torch.from_numpy(np.stack([h.rotation for h in each])).to(dtype)
-    return (
-        torch.from_numpy(order),
-        rotation,
-        torch.from_numpy(np.stack([h.translation for h in each])).to(dtype),
-    )
-
-
-def _through_slots(
-    here: GroupAction, there: GroupAction, pos: Float[Tensor, "b m 3"] | None, mask: Bool[Tensor, "b m"]
-) -> Float[Tensor, "b m 3"]:
-    """Moves positions back by one action, and on by another."""
-    if pos is None:
-        raise ValueError("these assertions are for graphs with positions")
-    return there.positions(here.canonical_positions(pos * mask.unsqueeze(2)))
-
-
-def _require_same_graph(
-    here: GroupAction,
-    there: GroupAction,
-    batch: DenseBatch,
-    names: Mapping[str, Graph],
-    applies: Bool[Tensor, " b"],
-) -> None:
-    """Raises unless to go back by one action and on by another leaves categories and edges as they are."""
-    nodes = there.nodes(here.canonical_nodes(batch.nodes))
-    edges = there.edges(here.canonical_edges(batch.edges))
-    same = (nodes == batch.nodes).flatten(1).all(1) & (edges == batch.edges).flatten(1).all(1)
-    bad = [name for name, ok in zip(names, (same | ~applies).tolist(), strict=True) if not ok]
-    if bad:
-        raise ContractViolation(f"the permutation does not move with the input: {', '.join(bad)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from rdkit import Chem
 from scipy.spatial.transform import Rotation
@@ -90,3 +92,19 @@ def mirror_image(graph: Graph, single: bool = False) -> Graph:
 def rounded(pos: Float[np.ndarray, "n 3"], single: bool) -> Float[np.ndarray, "n 3"]:
     """Positions as float32 holds them, where `single`; always in float64."""
     return pos.astype(np.float32).astype(np.float64) if single else pos
+
+
+def draw_motions(graphs: Mapping[str, Graph], seed: int) -> dict[str, Motion]:
+    """A random motion for each graph."""
+    random = np.random.default_rng(seed)
+    return {name: Motion.random(len(graph), random) for name, graph in graphs.items()}
+
+
+def move_all(
+    graphs: Mapping[str, Graph], motions: Mapping[str, Motion] | None, dtype: torch.dtype
+) -> list[Graph]:
+    """The graphs moved, or as they are, with positions that `dtype` can hold."""
+    single = dtype == torch.float32
+    if motions is None:
+        motions = {name: Motion.identity(len(graph)) for name, graph in graphs.items()}
+    return [motions[name].apply(graph, single) for name, graph in graphs.items()]
