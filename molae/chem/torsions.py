@@ -7,6 +7,7 @@ alone here.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,18 +27,21 @@ class Torsions:
     """Rotatable bonds of a molecule, in the order of their atoms' canonical ranks.
 
     Attributes:
-        atoms: Atoms i, j, k, l of each torsion; the bond j-k turns, with what lies behind k.
+        bonds: Atoms j and k of each torsion; the bond turns, with what lies behind k.
+        ends: What the angle is measured from and to, the point halfway between two neighbours of j, and of k:
+            the same one twice, or the two where the graph cannot tell them apart and there is no other.
         moved: Whether an atom moves when a bond turns.
         fold: Turns by 360° / fold about a bond leave a conformer as it is, but for the exchange of atoms that
             the graph cannot tell apart: 2 for a phenyl, 3 for a trifluoromethyl group, else 1.
     """
 
-    atoms: Int[np.ndarray, "t 4"]
+    bonds: Int[np.ndarray, "t 2"]
+    ends: Int[np.ndarray, "t 2 2"]
     moved: Int[np.ndarray, "t n"]
     fold: Int[np.ndarray, " t"]
 
     def __len__(self) -> int:
-        return len(self.atoms)
+        return len(self.bonds)
 
 
 def find_torsions(mol: Chem.Mol) -> Torsions:
@@ -47,7 +51,7 @@ def find_torsions(mol: Chem.Mol) -> Torsions:
         mol: Sanitised molecule, in one piece.
     Returns:
         The torsions. The numbering of the molecule decides neither their order nor, up to atoms that the
-        graph cannot tell apart, their four atoms.
+        graph cannot tell apart, what they are measured by.
     Raises:
         RowError: If the molecule is in several pieces.
     """
@@ -61,15 +65,16 @@ def find_torsions(mol: Chem.Mol) -> Torsions:
         # The smaller side moves: k is the end of the bond on it.
         behind = {end: _behind(mol, start, end) for start, end in (bond, bond[::-1])}
         j, k = sorted(bond, key=lambda atom: (-len(behind[atom]), unique[atom]))
-        ends = (_first(mol, j, k, unique), _first(mol, k, j, unique))
-        fold = max(_fold(mol, j, k, tied), _fold(mol, k, j, tied))
-        found.append((sorted((unique[j], unique[k])), (ends[0], j, k, ends[1]), behind[k], fold))
+        (start, start_fold), (end, end_fold) = (_end(mol, *each, unique, tied) for each in ((j, k), (k, j)))
+        fold = max(start_fold, end_fold)
+        found.append((sorted((unique[j], unique[k])), (j, k), (start, end), behind[k], fold))
     found.sort(key=lambda each: each[0])
     moved = np.zeros((len(found), n), dtype=bool)
-    for place, (_, _, side, _) in enumerate(found):
+    for place, (*_, side, _) in enumerate(found):
         moved[place, list(side)] = True
     return Torsions(
-        np.array([atoms for _, atoms, _, _ in found], dtype=np.int64).reshape(-1, 4),
+        np.array([bond for _, bond, *_ in found], dtype=np.int64).reshape(-1, 2),
+        np.array([ends for _, _, ends, *_ in found], dtype=np.int64).reshape(-1, 2, 2),
         moved,
         np.array([fold for *_, fold in found], dtype=np.int64),
     )
@@ -84,7 +89,9 @@ def measure_torsions(pos: Float[np.ndarray, "c n 3"], torsions: Torsions) -> Flo
     Returns:
         Angles in radians, between -π and π, positive clockwise when seen along the bond (IUPAC).
     """
-    first, second, third = np.moveaxis(np.diff(pos[:, torsions.atoms], axis=2), 2, 0)
+    start, end = np.moveaxis(pos[:, torsions.ends].mean(axis=3), 2, 0)
+    j, k = np.moveaxis(pos[:, torsions.bonds], 2, 0)
+    first, second, third = j - start, k - j, end - k
     across, behind = np.cross(first, second), np.cross(second, third)
     length = np.linalg.norm(second, axis=-1)
     return np.arctan2(length * np.sum(first * behind, axis=-1), np.sum(across * behind, axis=-1))
@@ -105,7 +112,7 @@ def turn_torsions(
     pos = pos.copy()
     turns = angles - measure_torsions(pos, torsions)
     # A turn about one bond moves others, but changes no torsion angle but its own.
-    for (_, j, k, _), moved, turn in zip(torsions.atoms, torsions.moved, turns.T, strict=True):
+    for (j, k), moved, turn in zip(torsions.bonds, torsions.moved, turns.T, strict=True):
         axis = pos[:, k] - pos[:, j]
         axis = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
         rotation = _rotation_about(axis, turn)
@@ -130,20 +137,33 @@ def _others(mol: Chem.Mol, of: int, but: int) -> list[Chem.Atom]:
     return [atom for atom in mol.GetAtomWithIdx(of).GetNeighbors() if atom.GetIdx() != but]
 
 
-def _first(mol: Chem.Mol, of: int, but: int, rank: list[int]) -> int:
-    """The heavy neighbour of lowest rank."""
-    heavy = [atom.GetIdx() for atom in _others(mol, of, but) if atom.GetAtomicNum() > 1]
-    return min(heavy, key=rank.__getitem__)
+def _end(
+    mol: Chem.Mol, of: int, but: int, unique: list[int], tied: list[int]
+) -> tuple[tuple[int, int], int]:
+    """What to measure from at one end of a bond, and how many turns take its neighbours into each other.
+
+    Of two neighbours that the graph cannot tell apart, either may be the first one, as it happens to be
+    numbered: an angle measured from it would mean two different conformers.
+    """
+    others = sorted(_others(mol, of, but), key=lambda atom: unique[atom.GetIdx()])
+    classes = Counter(tied[atom.GetIdx()] for atom in others)
+    single = [atom for atom in others if classes[tied[atom.GetIdx()]] == 1]
+    heavy = [atom.GetIdx() for atom in others if atom.GetAtomicNum() > 1]
+    told = [atom.GetIdx() for atom in single if atom.GetAtomicNum() > 1] or [a.GetIdx() for a in single]
+    fold = _fold(mol.GetAtomWithIdx(of), len(others)) if len(classes) == 1 else 1
+    if fold > 1 or len(heavy) == 1:
+        return (heavy[0], heavy[0]), fold
+    if told:
+        return (told[0], told[0]), 1
+    return (heavy[0], heavy[1]), 1
 
 
-def _fold(mol: Chem.Mol, of: int, but: int, tied: list[int]) -> int:
-    """How many turns about a bond, in all, take the neighbours of its end into each other."""
-    others = _others(mol, of, but)
-    alike = len({tied[atom.GetIdx()] for atom in others}) == 1
-    hybridisation = mol.GetAtomWithIdx(of).GetHybridization()
-    planar = hybridisation == Chem.HybridizationType.SP2 and len(others) == 2
-    tetrahedral = hybridisation == Chem.HybridizationType.SP3 and len(others) == 3
-    return len(others) if alike and (planar or tetrahedral) else 1
+def _fold(atom: Chem.Atom, others: int) -> int:
+    """How many turns take `others` neighbours, all that an atom has beside one, into each other if alike."""
+    hybridisation = atom.GetHybridization()
+    planar = hybridisation == Chem.HybridizationType.SP2 and others == 2
+    tetrahedral = hybridisation == Chem.HybridizationType.SP3 and others == 3
+    return others if planar or tetrahedral else 1
 
 
 def _rotation_about(

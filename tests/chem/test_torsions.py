@@ -22,6 +22,13 @@ def conformers(smiles, count=3):
     return mol, np.array([each.GetPositions() for each in mol.GetConformers()])
 
 
+def four_atoms(torsions):
+    for (i, _), (j, k), (last, _) in zip(
+        torsions.ends[:, 0], torsions.bonds, torsions.ends[:, 1], strict=True
+    ):
+        yield [int(atom) for atom in (i, j, k, last)]
+
+
 @pytest.mark.parametrize(
     ("smiles", "count"),
     [
@@ -58,7 +65,7 @@ def test_angles_are_those_of_rdkit():
     mol, pos = conformers(IBUPROFEN)
     torsions = find_torsions(mol)
     expected = [
-        [GetDihedralRad(each, *map(int, atoms)) for atoms in torsions.atoms] for each in mol.GetConformers()
+        [GetDihedralRad(each, *atoms) for atoms in four_atoms(torsions)] for each in mol.GetConformers()
     ]
     np.testing.assert_allclose(measure_torsions(pos, torsions), expected, atol=1e-9)
 
@@ -70,8 +77,8 @@ def test_bonds_are_turned_as_rdkit_turns_them():
     turned = turn_torsions(pos, torsions, angles)
     np.testing.assert_allclose(measure_torsions(turned, torsions), angles, atol=1e-9)
     for conformer, row, found in zip(mol.GetConformers(), angles, turned, strict=True):
-        for atoms, angle in zip(torsions.atoms, row, strict=True):
-            SetDihedralRad(conformer, *map(int, atoms), float(angle))
+        for atoms, angle in zip(four_atoms(torsions), row, strict=True):
+            SetDihedralRad(conformer, *atoms, float(angle))
         np.testing.assert_allclose(pdist(found), pdist(conformer.GetPositions()), atol=1e-6)
 
 
@@ -102,6 +109,21 @@ def test_the_numbering_decides_neither_order_nor_angles():
         Chem.SanitizeMol(renumbered)
         torsions = find_torsions(renumbered)
         np.testing.assert_allclose(measure_torsions(pos[:, order], torsions), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "alike"),
+    [("CN(C)CCC", (0, 2)), ("CCCS(=O)(=O)CC", (4, 5)), ("CC(C)CCC", (0, 2)), ("CCP(=O)([O-])[O-]", (4, 5))],
+)
+def test_exchanging_neighbours_that_look_alike_changes_no_angle(smiles, alike):
+    mol, pos = conformers(smiles)
+    torsions = find_torsions(mol)
+    exchanged = pos.copy()
+    exchanged[:, alike] = pos[:, alike[::-1]]
+    assert len(torsions)
+    np.testing.assert_allclose(
+        measure_torsions(exchanged, torsions), measure_torsions(pos, torsions), atol=1e-9
+    )
 
 
 def test_pieces_are_refused():
