@@ -13,7 +13,7 @@ from molae.errors import CheckpointError
 from molae.registry import nearest
 
 CONFIG = "config.json"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 def _name_files(description: dict[str, Any]) -> dict[str, Any]:
@@ -39,10 +39,16 @@ def _without_summary(description: dict[str, Any]) -> dict[str, Any]:
     return dict(description)
 
 
+def _without_conformers(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 4, every model was an autoencoder; a model of conformers says so in its configuration."""
+    return dict(description)
+
+
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: _name_files,
     2: _without_lanes,
     3: _without_summary,
+    4: _without_conformers,
 }
 """For each older format version, what turns its `config.json` into that of the next version."""
 
@@ -80,6 +86,11 @@ def read_description(path: Path) -> dict[str, Any]:
 def fingerprint(description: Mapping[str, Any]) -> str:
     """A checksum of all weights of a model, from the description that `read_description` gives."""
     return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
+
+
+def is_conformer(description: Mapping[str, Any]) -> bool:
+    """Whether a model is one of conformers, not an autoencoder."""
+    return description["config"].get("kind") == "conformer"
 
 
 def summary_size(description: Mapping[str, Any]) -> int:

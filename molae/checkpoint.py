@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,9 +20,11 @@ from torch import Tensor
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.schema import Schema
-from molae.catalogue import CONFIG, FORMAT_VERSION, read_description
-from molae.errors import CheckpointError
-from molae.registry import validate
+from molae.batch.skeletons import SkeletonSchema
+from molae.catalogue import CONFIG, FORMAT_VERSION, is_conformer, read_description
+from molae.conformer import ConformerConfig, ConformerModel
+from molae.errors import CheckpointError, DataError
+from molae.registry import Config, validate
 
 WEIGHTS = "weights-{number:02d}.safetensors"
 CARD = "README.md"
@@ -31,8 +33,32 @@ MAX_FILE_BYTES = 8 * 2**20
 """Weights are spread over files of at most this size, unless a single one is larger."""
 
 
+#: What a checkpoint can hold.
+AnyModel = Autoencoder | ConformerModel
+
+
+def build_model(config: Config, schema: Config) -> AnyModel:
+    """Builds a model with its first weights.
+
+    Args:
+        config: Its configuration, which says what kind it is.
+        schema: What its molecules or graphs carry.
+    Returns:
+        The model.
+    Raises:
+        DataError: If the data are of another kind than the model.
+    """
+    if isinstance(config, ConformerConfig) and isinstance(schema, SkeletonSchema):
+        return ConformerModel(config, schema)
+    if isinstance(config, AutoencoderConfig) and isinstance(schema, Schema):
+        return Autoencoder(config, schema)
+    if isinstance(config, ConformerConfig):
+        raise DataError("a model of conformers is trained on ensembles: pack what `molae prepare` wrote")
+    raise DataError('the packed data hold ensembles of conformers, for a model of `kind = "conformer"`')
+
+
 def save_checkpoint(
-    model: Autoencoder,
+    model: AnyModel,
     path: Path,
     *,
     card: Mapping[str, Any] | None = None,
@@ -66,7 +92,7 @@ def save_checkpoint(
             (partial / CARD).write_text(readme, encoding="utf-8")
 
 
-def load_checkpoint(path: Path) -> Autoencoder:
+def load_checkpoint(path: Path) -> AnyModel:
     """Loads a model that `save_checkpoint` saved, also one of an older format version.
 
     Args:
@@ -77,12 +103,15 @@ def load_checkpoint(path: Path) -> Autoencoder:
         CheckpointError: If files are missing or corrupt, made by a newer molae, or do not fit together.
     """
     description = read_description(path)
-    config = cast(AutoencoderConfig, validate(AutoencoderConfig, description["config"], f"{path} config"))
-    schema = cast(Schema, validate(Schema, description["schema"], f"{path} schema"))
+    conformers = is_conformer(description)
+    config_kind: type[Config] = ConformerConfig if conformers else AutoencoderConfig
+    schema_kind: type[Config] = SkeletonSchema if conformers else Schema
+    config = validate(config_kind, description["config"], f"{path} config")
+    schema = validate(schema_kind, description["schema"], f"{path} schema")
     weights: dict[str, Tensor] = {}
     for name, checksum in description["weights"].items():
         weights |= _read_weights(path / name, checksum)
-    model = Autoencoder(config, schema)
+    model = build_model(config, schema)
     _check_weights(path, model.state_dict(), weights)
     model.load_state_dict(weights)
     return model.eval()

@@ -10,14 +10,14 @@ import torch
 from molae.apps.molecules import molecule_schema
 from molae.autoencoder import Autoencoder
 from molae.catalogue import resolve
-from molae.checkpoint import load_checkpoint
+from molae.checkpoint import AnyModel, load_checkpoint
 from molae.errors import ConfigError
 
 #: A shipped name, the path of a model directory, or a model that is loaded already.
 Model = str | Path | Autoencoder
 
 
-def load(name_or_path: str | Path) -> Autoencoder:
+def load(name_or_path: str | Path) -> AnyModel:
     """Loads a model; nothing is downloaded.
 
     Args:
@@ -46,6 +46,8 @@ def open_model(
         ConfigError: If there is no such device, or the model is of another kind.
     """
     opened = model if isinstance(model, Autoencoder) else load(model)
+    if not isinstance(opened, Autoencoder):
+        raise ConfigError(f"{model} is a model of conformers: use it with `molae conformers`")
     schema = opened.schema
     if schema.labels is None and kind == "graphs":
         raise ConfigError("expected a model of graphs, got one of molecules")

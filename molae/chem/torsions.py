@@ -137,9 +137,7 @@ def _others(mol: Chem.Mol, of: int, but: int) -> list[Chem.Atom]:
     return [atom for atom in mol.GetAtomWithIdx(of).GetNeighbors() if atom.GetIdx() != but]
 
 
-def _end(
-    mol: Chem.Mol, of: int, but: int, unique: list[int], tied: list[int]
-) -> tuple[tuple[int, int], int]:
+def _end(mol: Chem.Mol, of: int, but: int, unique: list[int], tied: list[int]) -> tuple[tuple[int, int], int]:
     """What to measure from at one end of a bond, and how many turns take its neighbours into each other.
 
     Of two neighbours that the graph cannot tell apart, either may be the first one, as it happens to be

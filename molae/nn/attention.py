@@ -27,12 +27,25 @@ class AttentionLayer(nn.Module):
         nn.init.zeros_(self.out.bias)
         self.block = ResidualBlock(width, expansion=4)
 
-    def forward(self, x: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b m d"]:
-        """Returns the updated slots; those outside of `mask` are not seen by the others."""
+    def forward(
+        self,
+        x: Float[Tensor, "b m d"],
+        mask: Bool[Tensor, "b m"],
+        bias: Float[Tensor, "b h m m"] | None = None,
+    ) -> Float[Tensor, "b m d"]:
+        """Returns the updated slots; those outside of `mask` are not seen by the others.
+
+        Args:
+            x: Channels of the slots.
+            mask: Slots that are seen.
+            bias: What is added to the scores of each head, or None.
+        """
         query, key, value = (
             self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         )
         # Written out: with so few slots the fused kernel is several times slower on a CPU, mostly backwards.
         scores = query @ key.mT / query.shape[-1] ** 0.5
+        if bias is not None:
+            scores = scores + bias
         weights = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min).softmax(dim=-1)
         return self.block(x + self.out((weights @ value).transpose(1, 2).flatten(2)))

@@ -4,6 +4,7 @@ from molae.ops.norms import safe_norm, safe_normalise
 from molae.ops.orthogonalise import align_rotation, gram_schmidt_frame, lowdin_frame
 from molae.ops.precision import full_precision
 from molae.ops.sinkhorn import assign, sinkhorn
+from molae.ops.turning import turn_bonds
 
 __all__ = [
     "align_rotation",
@@ -14,4 +15,5 @@ __all__ = [
     "safe_norm",
     "safe_normalise",
     "sinkhorn",
+    "turn_bonds",
 ]

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from molae.autoencoder import Autoencoder
+from molae.checkpoint import AnyModel
 from molae.training.schedule import average_decay
 
 
@@ -19,7 +19,7 @@ class AveragedWeights:
         decay: Decay after the warm-up (see `average_decay`).
     """
 
-    def __init__(self, model: Autoencoder, decay: float) -> None:
+    def __init__(self, model: AnyModel, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self._averages = list[Tensor](self.model.parameters())

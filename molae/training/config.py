@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from molae.autoencoder import AutoencoderConfig
+from molae.conformer import ConformerConfig
 from molae.errors import ConfigError
 from molae.registry import Config, validate
 from molae.training.augment import AugmentConfig
@@ -77,9 +78,12 @@ class DataConfig(Config):
 
 
 class TrainConfig(Config):
-    """A whole run: what to train (`[model]`), how (`[training]`) and on what (`[data]`, `[augment]`)."""
+    """A whole run: what to train (`[model]`), how (`[training]`) and on what (`[data]`, `[augment]`).
 
-    model: AutoencoderConfig
+    A model of conformers has `kind = "conformer"`; any other is an autoencoder.
+    """
+
+    model: AutoencoderConfig | ConformerConfig
     data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -93,6 +97,11 @@ SECTIONS: dict[str, type[Config]] = {
 }
 
 
+def model_section(values: Mapping[str, Any]) -> type[Config]:
+    """The class of the section `[model]` that has these plain values."""
+    return ConformerConfig if values.get("kind") == "conformer" else AutoencoderConfig
+
+
 def parse_config(values: Mapping[str, Any]) -> TrainConfig:
     """Validates the plain values of a configuration file.
 
@@ -104,7 +113,8 @@ def parse_config(values: Mapping[str, Any]) -> TrainConfig:
         ConfigError: If a section or key is unknown (naming the nearest valid one) or a value does not fit.
     """
     sections: dict[str, Any] = dict(values)
-    for name, section in SECTIONS.items():
+    kinds = SECTIONS | {"model": model_section(sections.get("model", {}))}
+    for name, section in kinds.items():
         if name in sections:
             sections[name] = validate(section, sections[name], name)
     return cast(TrainConfig, validate(TrainConfig, sections, "config file"))

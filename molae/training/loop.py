@@ -13,16 +13,16 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.dense import DenseBatch
 from molae.batch.packed import PackedDataset
 from molae.batch.samplers import BucketSampler, share
-from molae.checkpoint import save_checkpoint
+from molae.batch.skeletons import SkeletonBatch, SkeletonDataset
+from molae.checkpoint import AnyModel, save_checkpoint
 from molae.errors import TrainingError
 from molae.registry import validate
 from molae.training.augment import augment
 from molae.training.average import AveragedWeights
-from molae.training.config import TrainConfig, TrainingConfig
+from molae.training.config import TrainConfig, TrainingConfig, model_section
 from molae.training.interrupt import Interrupt, catch_interrupt
 from molae.training.logs import RunLog, SilentLog
 from molae.training.prefetch import prefetch
@@ -55,10 +55,10 @@ class Loop:
     def __init__(
         self,
         fabric: Fabric,
-        model: Autoencoder,
+        model: AnyModel,
         config: TrainConfig,
-        training: PackedDataset,
-        validation: PackedDataset,
+        training: PackedDataset | SkeletonDataset,
+        validation: PackedDataset | SkeletonDataset,
         output: Path,
     ) -> None:
         self.fabric = fabric
@@ -92,7 +92,8 @@ class Loop:
             return
         progress, tensors = load_state(path)
         # A state of an older version lacks what has a default since.
-        if validate(AutoencoderConfig, progress.config["model"], f"{path} model") != self.config.model:
+        saved = progress.config["model"]
+        if validate(model_section(saved), saved, f"{path} model") != self.config.model:
             raise TrainingError(f"{path} is of another model: resume with its own [model] section")
         self.progress = dataclasses.replace(progress, config=self.progress.config)
         restore(tensors, self._model, self._average.model, self._optimizer)
@@ -114,18 +115,19 @@ class Loop:
                 if self._round_off(interrupt):
                     break
 
-    def _batch(self, step: int) -> DenseBatch:
+    def _batch(self, step: int) -> DenseBatch | SkeletonBatch:
         whole = self._sampler.batch(step)
         mine = share(whole, self.fabric.global_rank, self.fabric.world_size)
         return self._dataset.batch(mine).to(self.fabric.device)
 
-    def _update(self, batch: DenseBatch) -> None:
+    def _update(self, batch: DenseBatch | SkeletonBatch) -> None:
         step = self.progress.step
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(step, self.settings)
         torch.manual_seed(noise_seed(self.settings.seed, step, self.fabric.global_rank))
         generator = default_generator(self.fabric.device)
-        batch = augment(batch, self._dataset.schema, self.config.augment, generator)
+        if isinstance(batch, DenseBatch) and isinstance(self._dataset, PackedDataset):
+            batch = augment(batch, self._dataset.schema, self.config.augment, generator)
         with self._precision(step):
             terms = self._distributed.loss(batch, generator, step)
         # Processes average their gradients: weighting by the shares makes that the mean over the whole batch.
@@ -244,7 +246,7 @@ class Loop:
         save_checkpoint(self._average.model, self.output / name, card=card)
 
 
-def build_optimizer(model: Autoencoder, settings: TrainingConfig) -> torch.optim.AdamW:
+def build_optimizer(model: AnyModel, settings: TrainingConfig) -> torch.optim.AdamW:
     """AdamW that decays matrices, not biases and scales."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices = [parameter for parameter in parameters if parameter.ndim >= 2]

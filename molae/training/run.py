@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +16,16 @@ from torch.multiprocessing.spawn import ProcessException
 from molae.autoencoder import Autoencoder
 from molae.batch.packed import PackedDataset
 from molae.batch.schema import Schema
+from molae.batch.skeletons import SkeletonDataset
+from molae.checkpoint import build_model
+from molae.conformer import ConformerConfig
 from molae.errors import DataError, TrainingError
 from molae.training.config import DataConfig, TrainConfig, TrainingConfig
 from molae.training.interrupt import catch_interrupt
 from molae.training.loop import Loop
 from molae.training.state import latest_state
+
+Packed = TypeVar("Packed", PackedDataset, SkeletonDataset)
 
 
 def train(
@@ -64,9 +70,7 @@ def build_fabric(settings: TrainingConfig) -> Fabric:
     return Fabric(accelerator=accelerator, devices=settings.devices, strategy=strategy, precision="32-true")
 
 
-def split(
-    data: PackedDataset, validation: PackedDataset | None, settings: TrainingConfig
-) -> tuple[PackedDataset, PackedDataset]:
+def split(data: Packed, validation: Packed | None, settings: TrainingConfig) -> tuple[Packed, Packed]:
     """The graphs to train on and those to validate on, drawn by the seed.
 
     Conformers of one molecule, which have the same source row, go the same way.
@@ -91,7 +95,9 @@ def split(
             f"{len(data)} graphs leave {len(training)} for training and {len(drawn)} for validation:"
             " lower validation_size or bring more data"
         )
-    return repeat_exchanged(training, settings.exchanged_repeats), source.subset(drawn)
+    if isinstance(training, PackedDataset):
+        training = repeat_exchanged(training, settings.exchanged_repeats)
+    return training, source.subset(drawn)
 
 
 def repeat_exchanged(data: PackedDataset, times: int) -> PackedDataset:
@@ -129,6 +135,24 @@ def _draw(rows: Int[np.ndarray, " g"], settings: TrainingConfig) -> Bool[np.ndar
     return np.isin(rows, sources[order[fits]])
 
 
+def _read(
+    config: TrainConfig, data: Path, validation: Path | None
+) -> tuple[PackedDataset, PackedDataset] | tuple[SkeletonDataset, SkeletonDataset]:
+    """The data sets to train on and to validate on, of the kind that the model takes."""
+    if isinstance(config.model, ConformerConfig):
+        held_out = SkeletonDataset.load(validation) if validation else None
+        return split(SkeletonDataset.load(data), held_out, config.training)
+    packed = PackedDataset.load(data)
+    check_kind(packed.schema, config.data)
+    return split(packed, PackedDataset.load(validation) if validation else None, config.training)
+
+
+def _fit_targets(model: Autoencoder, training: PackedDataset) -> None:
+    targets = training.targets(np.arange(len(training)))
+    if model.targets is not None and targets is not None:
+        model.targets.fit(targets)
+
+
 def _work(
     config: TrainConfig,
     data: Path,
@@ -142,15 +166,10 @@ def _work(
     if fabric.world_size > 1:
         logging.basicConfig(level=level, format="%(message)s")
     torch.manual_seed(config.training.seed)
-    packed = PackedDataset.load(data)
-    check_kind(packed.schema, config.data)
-    training, validating = split(
-        packed, PackedDataset.load(validation) if validation else None, config.training
-    )
-    model = Autoencoder(config.model, training.schema)
-    targets = training.targets(np.arange(len(training)))
-    if model.targets is not None and targets is not None:
-        model.targets.fit(targets)
+    training, validating = _read(config, data, validation)
+    model = build_model(config.model, training.schema)
+    if isinstance(model, Autoencoder) and isinstance(training, PackedDataset):
+        _fit_targets(model, training)
     loop = Loop(fabric, model, config, training, validating, output)
     if resume:
         loop.resume()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from molae.batch.dense import DenseBatch
+from molae.batch.skeletons import SkeletonBatch
 from molae.checkpoint import write_directory
 from molae.errors import TrainingError
 
@@ -122,7 +123,7 @@ def latest_state(folder: Path) -> Path | None:
     return max(_states(folder), default=None)
 
 
-def save_batch(batch: DenseBatch, path: Path) -> None:
+def save_batch(batch: DenseBatch | SkeletonBatch, path: Path) -> None:
     """Saves a batch as safetensors, one tensor for each of its fields."""
     tensors = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
     save_file({name: value.cpu().contiguous() for name, value in tensors.items() if value is not None}, path)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from molae.autoencoder import Autoencoder
 from molae.batch.packed import PackedDataset
 from molae.batch.samplers import share
+from molae.batch.skeletons import SkeletonDataset
+from molae.checkpoint import AnyModel
 from molae.training.processes import total
 
 
@@ -25,7 +27,7 @@ class Validator:
         batch_size: Graphs in a batch.
     """
 
-    def __init__(self, fabric: Fabric, dataset: PackedDataset, batch_size: int) -> None:
+    def __init__(self, fabric: Fabric, dataset: PackedDataset | SkeletonDataset, batch_size: int) -> None:
         self.fabric = fabric
         self.dataset = dataset
         self.batch_size = batch_size
@@ -34,7 +36,7 @@ class Validator:
         self._mine = share(by_size, fabric.global_rank, fabric.world_size)
 
     @torch.no_grad()
-    def __call__(self, model: Autoencoder) -> dict[str, float]:
+    def __call__(self, model: AnyModel) -> dict[str, float]:
         """Evaluates the model.
 
         Args:
@@ -47,7 +49,8 @@ class Validator:
         figures: dict[str, Tensor] = {}
         for start in range(0, len(self._mine), self.batch_size):
             graphs = self._mine[start : start + self.batch_size]
-            for name, values in model.evaluate(self.dataset.batch(graphs).to(device)).items():
+            batch: Any = self.dataset.batch(graphs).to(device)  # of the kind that the model takes
+            for name, values in model.evaluate(batch).items():
                 everywhere = figures.setdefault(name, torch.zeros(len(self.dataset), device=device))
                 everywhere[torch.from_numpy(graphs).to(device)] = values.float()
         # Each process has zeros for the graphs of the others.
@@ -56,13 +59,13 @@ class Validator:
 
 def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
     """Whether a validation beats the best: more exact graphs or, with as many, a smaller median RMSD or, with
-    as small a one or none, a smaller loss."""
+    as small a one or none, a smaller loss. Conformers have a loss alone."""
     return not best or _rank(figures) > _rank(best)
 
 
 def _rank(figures: Mapping[str, float]) -> tuple[float, float, float]:
     return (
-        figures["exact"],
+        figures.get("exact", 0.0),
         -figures.get("rmsd_median", math.inf),
         -figures.get("loss", math.inf),
     )

@@ -55,13 +55,22 @@ def open_generator(name: str = ETKDG, time_limit: float | None = None) -> Confor
     """Readies a generator; a process that asks again gets the same.
 
     Args:
-        name: `etkdg`.
+        name: `etkdg`, the name of a shipped model of conformers, or the path of one.
         time_limit: Seconds for a molecule after which no further conformer is begun, None for no limit.
     Returns:
         The generator.
     Raises:
-        ConfigError: If there is none of that name.
+        CheckpointError: If there is no such model, or it is damaged.
+        ConfigError: If the model is of another kind.
     """
     if name == ETKDG:
         return EtkdgGenerator(time_limit)
-    raise ConfigError(f"no conformer generator is called {name!r}; there is {ETKDG!r}")
+    # Nothing here needs torch where ETKDGv3 alone is asked for.
+    from molae.apps.conformers.turned import TurnedGenerator
+    from molae.apps.loading import load
+    from molae.conformer import ConformerModel
+
+    model = load(name)
+    if not isinstance(model, ConformerModel):
+        raise ConfigError(f"{name} is no model of conformers: use one, or {ETKDG!r}")
+    return TurnedGenerator(model, time_limit)

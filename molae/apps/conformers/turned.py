@@ -1,0 +1,54 @@
+"""Conformers by the model: a few embeddings by ETKDGv3, whose bonds the model turns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from rdkit import Chem
+
+from molae.apps.conformers.pack import make_record, require_fitting
+from molae.batch.skeletons import LEVELS, collate_skeletons
+from molae.chem.etkdg import sample_etkdg
+from molae.chem.skeleton import skeleton
+from molae.chem.torsions import measure_torsions, turn_torsions
+from molae.conformer import ConformerModel
+
+LEVEL = LEVELS[0]
+"""Level of theory whose conformers are drawn."""
+
+# Conformers that share a start; and starts of a molecule at least, where as many conformers are asked for.
+_SHARED, _FEWEST = 8, 4
+# Conformers that a bond which turns makes of one start, about.
+_BRANCHES = 3
+
+
+class TurnedGenerator:
+    """Draws conformers from a model.
+
+    Args:
+        model: The model, in evaluation mode.
+        time_limit: Seconds for the embeddings of a molecule, None for no limit.
+    """
+
+    def __init__(self, model: ConformerModel, time_limit: float | None = None) -> None:
+        self._model = model
+        self._time_limit = time_limit
+
+    def generate(self, mol: Chem.Mol, n: int, seed: int) -> Float[np.ndarray, "s n 3"]:
+        """Makes conformers (see `molae.apps.conformers.generator.ConformerGenerator`)."""
+        found = skeleton(mol)
+        require_fitting(found)
+        starts = sample_etkdg(mol, starts_for(n, len(found.bonds)), seed, self._time_limit)
+        batch = collate_skeletons([make_record(found, LEVEL, starts)])
+        turned = self._model.sample(batch.to(next(self._model.parameters()).device), n, seed)
+        begin = starts[turned.start.cpu().numpy()]
+        angles = measure_torsions(begin, found.torsions) + turned.angles.cpu().numpy()
+        return turn_torsions(begin, found.torsions, angles)
+
+
+def starts_for(n: int, bonds: int) -> int:
+    """How many embeddings `n` conformers of a molecule with so many bonds that turn begin from."""
+    each = min(_SHARED, _BRANCHES**bonds)
+    return min(n, max(_FEWEST, math.ceil(n / each)))

@@ -1,0 +1,204 @@
+"""Torques about the rotatable bonds of molecules, from learned forces between pairs of atoms.
+
+A force between two atoms acts along the line that joins them, with a strength that depends on the two atoms
+in their graph, on their distance and on time. The turning moment of all forces on what lies behind a bond is
+then the same however the molecule lies in space, and changes its sign with a reflection, as the turn itself
+does: equivariance needs no further care, and mirror images are treated alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from molae.batch.skeletons import SkeletonBatch
+from molae.nn.attention import AttentionLayer
+from molae.ops import full_precision, safe_norm, safe_normalise
+
+#: Most bonds between two atoms that are told apart.
+_MOST_HOPS = 15
+#: Beyond this distance, in Å, two atoms exert no force on each other.
+_REACH = 12.0
+#: Fourier components of time that are seen.
+_FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the graphs alone tell, computed once for all conformers and times.
+
+    Attributes:
+        pairs: Channels of each pair of atoms, the same for (i, j) and (j, i).
+        real: 1 for pairs of two different atoms, 0 at padding and for an atom with itself.
+        turning: Channels of each rotatable bond, the same for both directions.
+    """
+
+    pairs: Float[Tensor, "b m m p"]
+    real: Float[Tensor, "b m m"]
+    turning: Float[Tensor, "b t d"]
+
+    def take(self, index: Int[Tensor, " c"]) -> Context:
+        """The context of some graphs, which may repeat."""
+        return Context(self.pairs[index], self.real[index], self.turning[index])
+
+
+class GraphContext(nn.Module):
+    """Attention between the atoms of a graph, which sees bonds and how many of them lie between two atoms.
+
+    Args:
+        node_sizes: Number of categories of each node channel.
+        edge_types: Number of edge categories.
+        levels: Number of levels of theory.
+        width: Channels of an atom.
+        pair_width: Channels of a pair of atoms.
+        layers: Layers of attention.
+        heads: Attention heads.
+    """
+
+    def __init__(
+        self,
+        node_sizes: tuple[int, ...],
+        edge_types: int,
+        levels: int,
+        width: int,
+        pair_width: int,
+        layers: int,
+        heads: int,
+    ) -> None:
+        super().__init__()
+        self.node = nn.ModuleList(nn.Embedding(size, width) for size in node_sizes)
+        self.level = nn.Embedding(levels, width)
+        self.hops = nn.Embedding(_MOST_HOPS + 1, pair_width)
+        self.edge = nn.Embedding(edge_types, pair_width)
+        self.heads = heads
+        self.bias = nn.Linear(pair_width, layers * heads)
+        self.layers = nn.ModuleList(AttentionLayer(width, heads) for _ in range(layers))
+        self.ends = nn.Linear(width, 2 * pair_width)
+        self.mix = nn.Linear(pair_width, pair_width)
+        for embedding in (*self.node, self.level):
+            nn.init.normal_(embedding.weight, std=0.3)
+
+    def forward(self, batch: SkeletonBatch) -> Context:
+        nodes = torch.stack([embed(batch.nodes[..., k]) for k, embed in enumerate(self.node)]).sum(0)
+        nodes = nodes + self.level(batch.level).unsqueeze(1)
+        between = self.hops(batch.hops.clamp(max=_MOST_HOPS)) + self.edge(batch.edges)
+        bias = self.bias(nn.functional.silu(between)).permute(0, 3, 1, 2)
+        for layer, scores in zip(self.layers, bias.split(self.heads, dim=1), strict=True):
+            nodes = layer(nodes, batch.mask, scores)
+        sums, factors = self.ends(nodes).chunk(2, dim=-1)
+        pairs = between + sums.unsqueeze(2) + sums.unsqueeze(1) + factors.unsqueeze(2) * factors.unsqueeze(1)
+        real = batch.mask.unsqueeze(2) & batch.mask.unsqueeze(1)
+        real = real & ~torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
+        return Context(
+            self.mix(nn.functional.silu(pairs)), real.to(pairs.dtype), _both_ways(nodes, batch.bonds)
+        )
+
+
+class TorqueField(nn.Module):
+    """Angular velocities of the rotatable bonds of conformers.
+
+    Args:
+        width: Channels of an atom in its graph.
+        pair_width: Channels of a pair of atoms.
+    """
+
+    def __init__(self, width: int, pair_width: int) -> None:
+        super().__init__()
+        seen = 1 + 2 * len(_FREQUENCIES)
+        self.time = nn.Sequential(nn.Linear(seen, 64), nn.SiLU(), nn.Linear(64, 3 * pair_width))
+        self.gather = nn.Linear(RADIAL, pair_width, bias=False)
+        self.node = nn.Sequential(nn.Linear(pair_width, 64), nn.SiLU(), nn.Linear(64, pair_width))
+        self.distance = nn.Linear(RADIAL, pair_width, bias=False)
+        self.strength = nn.Sequential(
+            nn.SiLU(), nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, 1)
+        )
+        self.profile = nn.Linear(pair_width, RADIAL)
+        self.inertia = nn.Sequential(nn.Linear(2 * width + seen, 64), nn.SiLU(), nn.Linear(64, 1))
+        for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
+            nn.init.zeros_(parameter)
+
+    def forward(
+        self,
+        context: Context,
+        pos: Float[Tensor, "c m 3"],
+        time: Float[Tensor, " c"],
+        bonds: Int[Tensor, "c t 2"],
+        moved: Bool[Tensor, "c t m"],
+    ) -> Float[Tensor, "c t"]:
+        """Returns the velocities, in radians per unit of time; those of padding mean nothing.
+
+        Args:
+            context: What the graphs tell, a row for each conformer.
+            pos: Positions in Å.
+            time: Time of each conformer, between 0 and 1.
+            bonds: Both ends of each rotatable bond.
+            moved: Whether an atom lies behind the second end of a bond.
+        """
+        seen = _fourier(time)
+        torque = _torques(self._forces(context, pos, seen), pos, bonds, moved)
+        turning = torch.cat([context.turning, seen.unsqueeze(1).expand(-1, bonds.shape[1], -1)], dim=-1)
+        return torque * self.inertia(turning).squeeze(-1).exp()
+
+    def _forces(
+        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"]
+    ) -> Float[Tensor, "c m 3"]:
+        """The sum of the forces on each atom."""
+        gain, shift, start = self.time(seen)[:, None, None].chunk(3, dim=-1)
+        away = pos.unsqueeze(2) - pos.unsqueeze(1)
+        distance = safe_norm(away).squeeze(-1)
+        radial = radial_basis(distance) * context.real.unsqueeze(-1)
+        pairs = context.pairs * (1 + gain) + shift
+        # 0.3: a sum over some tens of neighbours is to come out of the order of one.
+        nodes = self.node(0.3 * (self.gather(radial) * pairs).sum(2))
+        hidden = pairs * (1 + self.distance(radial)) + nodes.unsqueeze(2) + nodes.unsqueeze(1) + start
+        strength = self.strength(hidden).squeeze(-1) + (self.profile(nn.functional.silu(pairs)) * radial).sum(
+            -1
+        )
+        strength = strength * context.real * (distance < _REACH)
+        return (strength.unsqueeze(-1) * safe_normalise(away)).sum(2)
+
+
+@full_precision
+def _torques(
+    forces: Float[Tensor, "c m 3"],
+    pos: Float[Tensor, "c m 3"],
+    bonds: Int[Tensor, "c t 2"],
+    moved: Bool[Tensor, "c t m"],
+) -> Float[Tensor, "c t"]:
+    """Moments about bonds of the forces on what lies behind them."""
+    forces, behind = forces.to(pos.dtype), moved.to(pos.dtype)
+    ends = pos.gather(1, bonds.flatten(1).unsqueeze(-1).expand(-1, -1, 3))
+    begin, end = ends.unflatten(1, (-1, 2)).unbind(2)
+    # The moment about a point of the bond is that about the origin less that of the whole force there.
+    moment = behind @ torch.linalg.cross(pos, forces) - torch.linalg.cross(end, behind @ forces)
+    return (safe_normalise(end - begin) * moment).sum(-1)
+
+
+#: Distances at which the radial functions are centred, in Å, and their widths.
+_CENTRES = tuple(1.4 + 0.35 * k for k in range(16)) + tuple(7.55 + 0.9 * k for k in range(8))
+_WIDTHS = (0.35,) * 16 + (0.9,) * 8
+#: Number of radial basis functions of a distance.
+RADIAL = len(_CENTRES)
+
+
+def radial_basis(distance: Float[Tensor, "*b"]) -> Float[Tensor, "*b r"]:
+    """Gaussians of a distance in Å, close together where atoms touch, and wider farther out."""
+    centres = torch.tensor(_CENTRES, dtype=distance.dtype, device=distance.device)
+    widths = torch.tensor(_WIDTHS, dtype=distance.dtype, device=distance.device)
+    return torch.exp(-0.5 * ((distance.unsqueeze(-1) - centres) / widths) ** 2)
+
+
+def _fourier(time: Float[Tensor, " c"]) -> Float[Tensor, "c f"]:
+    angles = math.pi * time.unsqueeze(-1) * torch.tensor(_FREQUENCIES, dtype=time.dtype, device=time.device)
+    return torch.cat([time.unsqueeze(-1), angles.sin(), angles.cos()], dim=-1)
+
+
+def _both_ways(nodes: Float[Tensor, "b m d"], bonds: Int[Tensor, "b t 2"]) -> Float[Tensor, "b t e"]:
+    """Channels of pairs of nodes that do not tell the first from the second."""
+    index = bonds.flatten(1).unsqueeze(-1).expand(-1, -1, nodes.shape[-1])
+    first, second = nodes.gather(1, index).unflatten(1, (-1, 2)).unbind(2)
+    return torch.cat([first + second, first * second], dim=-1)
