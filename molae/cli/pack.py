@@ -43,6 +43,18 @@ def pack(
             help="Pack descriptors of molecules, or statistics of graphs, for a summary to be taught.",
         ),
     ] = False,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level",
+            metavar="NAME",
+            help="Of ensembles: where the conformers come from, dft, gfn2, mmff or experiment.",
+            show_default="as the file says",
+        ),
+    ] = None,
+    starts: Annotated[
+        int, typer.Option("--starts", min=1, help="Of ensembles: embeddings that the model is to turn.")
+    ] = 4,
     smiles_column: SmilesColumn = None,
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
@@ -52,12 +64,22 @@ def pack(
     """Prepare molecules or graphs for training: conformers and canonical orders, in one .safetensors file.
 
     A model trained on the file takes what is in it: molecules with 3D coordinates or, with --graphs, without.
+    Ensembles that `molae prepare` wrote are packed for a model of conformers.
     """
+    from molae.apps.conformers.pack import pack_ensembles
     from molae.apps.pack import pack_file
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.io.ensembles import holds_ensembles
 
     terminal = Terminal(verbose, quiet)
+    if holds_ensembles(input):
+        with terminal.progress("packing") as progress:
+            summary = pack_ensembles(
+                input, output, level, starts, seed=seed, num_workers=num_workers, progress=progress
+            )
+        terminal.conclude(summary, output)
+        return
     source = Source(input, smiles_column, None, num_workers, seed)
     with terminal.progress("packing") as progress:
         summary = pack_file(

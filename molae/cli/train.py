@@ -23,7 +23,7 @@ def train(
         typer.Option(
             "--data",
             metavar="PATH",
-            help="Molecules or graphs to train on: a file that `molae pack` wrote, or any other.",
+            help="What to train on: a file that `molae pack` wrote, or molecules, graphs, or ensembles.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")],
@@ -70,9 +70,11 @@ def _packed(source: Source, coordinates: bool, folder: Path, terminal: Terminal)
     """The packed form of a data set; what an earlier run packed from the same molecules is used again."""
     import hashlib
 
+    from molae.apps.conformers.pack import pack_ensembles
     from molae.apps.pack import PACKED_SUFFIX, pack_file
     from molae.errors import DataError, RowError
     from molae.io import digest
+    from molae.io.ensembles import holds_ensembles
 
     path = Path(source.path)
     if path.suffix == PACKED_SUFFIX:
@@ -84,7 +86,13 @@ def _packed(source: Source, coordinates: bool, folder: Path, terminal: Terminal)
     packed = folder / f"data-{choices[:12]}{PACKED_SUFFIX}"
     if not packed.exists():
         with terminal.progress(f"packing {path.name}") as progress:
-            summary = pack_file(source, packed, coordinates=coordinates, progress=progress)
+            if holds_ensembles(path):
+                workers = source.num_workers
+                summary = pack_ensembles(
+                    path, packed, seed=source.seed, num_workers=workers, progress=progress
+                )
+            else:
+                summary = pack_file(source, packed, coordinates=coordinates, progress=progress)
         terminal.say(f"{packed}: {summary}")
         if not summary.ok:
             raise RowError(f"no row of {path} can be trained on")

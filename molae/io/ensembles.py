@@ -188,6 +188,14 @@ def read_ensembles(path: str | Path) -> Iterator[StoredEnsemble]:
         raise DataError(f"{path} is not a readable Parquet file: {error}") from error
 
 
+def holds_ensembles(path: str | Path) -> bool:
+    """Whether a file is one that `molae prepare` wrote; False for any that cannot be read."""
+    try:
+        return Path(path).suffix == ".parquet" and _KEY.encode() in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False
+
+
 def _require_ensembles(schema: pa.Schema, path: str | Path) -> None:
     told = (schema.metadata or {}).get(_KEY.encode())
     if told is None:

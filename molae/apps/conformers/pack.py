@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from molae.apps.pack import PACKED_SUFFIX
 from molae.apps.rows import Progress, Summary, no_progress
 from molae.apps.workers import Workers
 from molae.batch.skeletons import (
@@ -23,7 +24,7 @@ from molae.batch.skeletons import (
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.matching import Match, match_starts
 from molae.chem.skeleton import SKELETON_BONDS, SKELETON_CHANNELS, Skeleton, skeleton
-from molae.errors import ConfigError, LeftOut, RowError
+from molae.errors import ConfigError, DataError, LeftOut, RowError
 from molae.io import atomic_path
 from molae.io.ensembles import UNIT, StoredEnsemble, read_ensembles, read_explicit_smiles
 
@@ -32,6 +33,8 @@ STARTS = 4
 
 # A conformer so much higher in energy, in kcal/mol, has e times less weight in its ensemble.
 _ENERGY_SCALE = 2.0
+# Levels by the methods that `molae prepare` names.
+_METHODS = {"MMFF94s": "mmff", "UFF": "mmff", "GFN2-xTB": "gfn2"}
 # Molecules of a chunk.
 _CHUNK_SIZE = 64
 # Most seconds for the starts of a molecule.
@@ -68,13 +71,16 @@ def pack_ensembles(
         The counts.
     Raises:
         DataError: If the file holds no ensembles.
-        ConfigError: If the level is unknown.
+        DataError: If the output is no `.safetensors`.
+        ConfigError: If the level is unknown, or a number out of range.
     """
     if level is not None and level not in LEVELS:
         raise ConfigError(f"level: expected one of {', '.join(LEVELS)}, got {level!r}")
     if starts < 1:
         raise ConfigError(f"starts: expected at least 1, got {starts}")
     target = Path(output)
+    if target.suffix != PACKED_SUFFIX:
+        raise DataError(f"cannot write {output}: a packed data set is {PACKED_SUFFIX}")
     summary, records = Summary(), []
     make = partial(_try_record, level=level, starts=starts, seed=seed)
     with Workers(make, num_workers) as workers:
@@ -143,9 +149,9 @@ def _try_record(
 
 
 def _record(ensemble: StoredEnsemble, level: str | None, starts: int, seed: int) -> SkeletonRecord:
-    level = level or ensemble.level
-    if level not in LEVELS:
-        raise RowError(f"no level of theory is known by the name {level!r}: give one", "level")
+    level = level or _METHODS.get(ensemble.level)
+    if level is None:
+        raise RowError(f"a level of theory that is not known, {ensemble.level!r}: give one", "level")
     mol = read_explicit_smiles(ensemble.smiles)
     found = skeleton(mol)
     require_fitting(found)
