@@ -16,7 +16,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
@@ -39,12 +39,14 @@ class ConformerConfig(Config):
         pair_width: Channels of a pair of atoms.
         layers: Layers of attention on the graph.
         heads: Attention heads.
-        draws: Conformers and times that are drawn for each molecule of a training batch.
+        draws: Conformers and times that the flow is taught for each molecule of a training batch.
         fit_scale: Starts that come nearer to a conformer by so much, in Å, are drawn e times as often for it.
         rounds: Rounds in which positions are refined.
         refinement: Weight of the term that teaches that.
         blur: Standard deviation of what is added to the angles before the refinement is taught, in radians.
         steps: Steps of the integration when sampling.
+        repeats: How often the last part of the way is gone again.
+        late: Time at which that part begins.
     """
 
     kind: Literal["conformer"] = "conformer"
@@ -58,6 +60,18 @@ class ConformerConfig(Config):
     refinement: PositiveFloat = 1.0
     blur: NonNegativeFloat = 0.1
     steps: PositiveInt = 8
+    repeats: NonNegativeInt = 4
+    late: float = Field(default=0.6, gt=0, lt=1)
+
+    @property
+    def schedule(self) -> list[tuple[float, float]]:
+        """Time and length of each step of sampling.
+
+        To go the last part of the way again, from where it led, moves conformers towards the mode near them,
+        as a mean shift does: they are likelier, and less spread, than what the flow alone would draw.
+        """
+        even = [(step / self.steps, 1 / self.steps) for step in range(self.steps)]
+        return even + [(self.late, 1 - self.late)] * self.repeats
 
 
 @dataclass(frozen=True)
@@ -137,26 +151,29 @@ class ConformerModel(nn.Module):
         Returns:
             The conformers. Their noise is spread evenly, by a scrambled Sobol sequence.
         """
-        start = torch.arange(n, device=batch.starts.device) % batch.starts.shape[1]
+        # Shuffled: points of a Sobol sequence a power of two apart lie in the same part of the torus.
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        start = order.to(batch.starts.device) % batch.starts.shape[1]
         row = torch.zeros_like(start)
         context, bonds, moved = self.context(batch).take(row), batch.bonds[row], batch.moved[row]
         angles = (2 * _even_noise(n, bonds.shape[1], seed).to(start.device) - 1) * math.pi
         pos = turn_bonds(batch.starts[0, start], bonds, moved, angles)
-        for step in range(self.config.steps if bonds.shape[1] else 0):
-            time = torch.full((n,), step / self.config.steps, device=start.device)
-            turn = self.field(context, pos, time, bonds, moved) / self.config.steps
+        for begin, length in self.config.schedule if bonds.shape[1] else ():
+            time = torch.full((n,), begin, device=start.device)
+            turn = self.field(context, pos, time, bonds, moved) * length
             pos, angles = turn_bonds(pos, bonds, moved, turn), angles + turn
         return Turned(start, angles, self.refine(context, pos))
 
     def _terms(self, batch: SkeletonBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
-        draws = self.config.draws
-        row = torch.arange(len(batch), device=batch.starts.device).repeat_interleave(draws)
-        context, drawn = self.context(batch).take(row), self._draw(batch, row, generator)
-        terms = {
-            "flow": self._flow(context, drawn, generator),
-            "refinement": self.config.refinement * self._refinement(context, drawn, generator),
+        context, rows = self.context(batch), torch.arange(len(batch), device=batch.starts.device)
+        repeated = rows.repeat(self.config.draws)
+        flow = self._flow(context.take(repeated), self._draw(batch, repeated, generator), generator)
+        # What refines learns far sooner than the flow: one draw is enough.
+        refinement = self._refinement(context, self._draw(batch, rows, generator), generator)
+        return {
+            "flow": flow.unflatten(0, (self.config.draws, -1)).mean(0),
+            "refinement": self.config.refinement * refinement,
         }
-        return {name: term.unflatten(0, (-1, draws)).mean(1) for name, term in terms.items()}
 
     def _draw(
         self, batch: SkeletonBatch, row: Int[Tensor, " x"], generator: torch.Generator | None
