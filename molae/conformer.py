@@ -140,7 +140,7 @@ class ConformerModel(nn.Module):
         terms = self._terms(batch, generator)
         return {**terms, "loss": torch.stack(list(terms.values())).sum(0)}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(self, batch: SkeletonBatch, n: int, seed: int = 0) -> Turned:
         """Draws conformers of one molecule.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,18 +33,42 @@ class Context:
     """What the graphs alone tell, computed once for all conformers and times.
 
     Attributes:
-        pairs: Channels of each pair of atoms, the same for (i, j) and (j, i).
-        real: 1 for pairs of two different atoms, 0 at padding and for an atom with itself.
+        pairs: Channels of each pair of two different atoms (see `Pairs`).
+        real: 1 for pairs of real atoms, 0 at padding.
         turning: Channels of each rotatable bond, the same for both directions.
     """
 
-    pairs: Float[Tensor, "b m m p"]
-    real: Float[Tensor, "b m m"]
+    pairs: Float[Tensor, "b x p"]
+    real: Float[Tensor, "b x"]
     turning: Float[Tensor, "b t d"]
 
     def take(self, index: Int[Tensor, " c"]) -> Context:
         """The context of some graphs, which may repeat."""
         return Context(self.pairs[index], self.real[index], self.turning[index])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of different nodes, each once.
+
+    Attributes:
+        ends: First and second node of each pair; the first comes earlier.
+        either: 1 where a node is one of a pair.
+        signed: 1 where a node is the first of a pair, -1 where it is the second.
+    """
+
+    ends: Int[Tensor, "2 x"]
+    either: Float[Tensor, "m x"]
+    signed: Float[Tensor, "m x"]
+
+
+@lru_cache(maxsize=128)
+def all_pairs(size: int, device: torch.device) -> Pairs:
+    """The pairs of so many nodes."""
+    ends = torch.triu_indices(size, size, 1, device=device)
+    nodes = torch.arange(size, device=device).unsqueeze(1)
+    first, second = (nodes == ends[0]).float(), (nodes == ends[1]).float()
+    return Pairs(ends, first + second, first - second)
 
 
 class GraphContext(nn.Module):
@@ -90,12 +115,10 @@ class GraphContext(nn.Module):
         for layer, scores in zip(self.layers, bias.split(self.heads, dim=1), strict=True):
             nodes = layer(nodes, batch.mask, scores)
         sums, factors = self.ends(nodes).chunk(2, dim=-1)
-        pairs = between + sums.unsqueeze(2) + sums.unsqueeze(1) + factors.unsqueeze(2) * factors.unsqueeze(1)
-        real = batch.mask.unsqueeze(2) & batch.mask.unsqueeze(1)
-        real = real & ~torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
-        return Context(
-            self.mix(nn.functional.silu(pairs)), real.to(pairs.dtype), _both_ways(nodes, batch.bonds)
-        )
+        i, j = all_pairs(nodes.shape[1], nodes.device).ends
+        pairs = between[:, i, j] + sums[:, i] + sums[:, j] + factors[:, i] * factors[:, j]
+        real = (batch.mask[:, i] & batch.mask[:, j]).to(nodes.dtype)
+        return Context(self.mix(nn.functional.silu(pairs)), real, _both_ways(nodes, batch.bonds))
 
 
 class PairForces(nn.Module):
@@ -131,21 +154,33 @@ class PairForces(nn.Module):
             pos: Positions in Å.
             seen: The time as the network sees it, where there is one.
         """
+        which = all_pairs(pos.shape[1], pos.device)
+        i, j = which.ends
         pairs, start = context.pairs, None
         if self.time is not None:
-            gain, shift, start = self.time(seen)[:, None, None].chunk(3, dim=-1)
+            gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
             pairs = pairs * (1 + gain) + shift
-        away = pos.unsqueeze(2) - pos.unsqueeze(1)
+        away = pos[:, i] - pos[:, j]
         distance = safe_norm(away).squeeze(-1)
         radial = radial_basis(distance) * context.real.unsqueeze(-1)
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
-        nodes = self.node(0.3 * (self.gather(radial) * pairs).sum(2))
-        hidden = pairs * (1 + self.distance(radial)) + nodes.unsqueeze(2) + nodes.unsqueeze(1)
+        near = which.either.to(pairs.dtype) @ (self.gather(radial) * pairs)
+        nodes = self.node(0.3 * near)
+        hidden = pairs * (1 + self.distance(radial)) + nodes[:, i] + nodes[:, j]
         if start is not None:
             hidden = hidden + start
         profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
         strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
-        return (strength.unsqueeze(-1) * safe_normalise(away)).sum(2)
+        return _sum_forces(strength, away, which)
+
+
+@full_precision
+def _sum_forces(
+    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], which: Pairs
+) -> Float[Tensor, "c m 3"]:
+    """The sum of the forces on each atom, opposite on both ends of each pair."""
+    force = strength.to(away.dtype).unsqueeze(-1) * safe_normalise(away)
+    return which.signed.to(away.dtype) @ force
 
 
 class TorqueField(nn.Module):
