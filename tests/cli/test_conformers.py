@@ -120,7 +120,7 @@ def test_isomers_are_enumerated(rows: Path) -> None:
     ("options", "message"),
     [
         (("-o", "out.csv"), "expected one of .sdf .sdf.gz"),
-        (("-o", "out.sdf", "--model", "magic"), "no conformer generator is called 'magic'"),
+        (("-o", "out.sdf", "--model", "magic"), "no model 'magic', neither shipped nor a directory"),
         (("-o", "out.sdf", "--prune-rmsd", "-1"), "prune_rmsd"),
     ],
 )
