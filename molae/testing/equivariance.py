@@ -37,7 +37,8 @@ def equivariance_gap(
         samples: Random elements for each row.
         generator: Source of the elements.
     Returns:
-        The gap of each row; 0 where the network gives one output for all inputs that is left as it is.
+        The gap of each row. Where a network gives one output for all inputs, to rounding, it is a share of
+        the size of the output.
     Raises:
         ValueError: If `samples` is not positive, or the network does not give one row for each of `x`.
 
@@ -65,7 +66,10 @@ def equivariance_gap(
     if act is not None:
         expected = act(element, expected)
     deviation = _mean_square((moved - expected).reshape(len(x), samples, -1))
+    size = _mean_square(moved.detach().reshape(1, -1))
     spread = _mean_square((moved - moved.mean(0)).detach().reshape(1, -1))
+    # Of outputs that differ by nothing but rounding, a share of the difference would be meaningless.
+    spread = torch.where(spread > (100 * torch.finfo(moved.dtype).eps) ** 2 * size, spread, size)
     return _root(deviation / spread.masked_fill(spread == 0, 1.0))
 
 

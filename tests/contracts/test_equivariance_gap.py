@@ -76,6 +76,13 @@ def test_a_network_of_one_output_has_no_gap_and_no_nan():
     assert torch.equal(gap(lambda x: torch.ones(len(x), 2), SPACE, points()), torch.zeros(8))
 
 
+def test_outputs_that_differ_by_rounding_alone_have_no_gap():
+    def rounding(x):
+        return torch.ones(len(x), 2) + 1e-15 * x[:, 0, :2]
+
+    assert gap(rounding, SPACE, points()).max() < 1e-12
+
+
 def test_its_mean_square_trains_a_network_towards_invariance():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(15, 1)).double()
