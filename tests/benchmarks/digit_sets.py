@@ -171,7 +171,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--test", type=int, default=10_000, help="test sets of each kind")
     made.add_argument("--code-size", type=int, default=16)
     made.add_argument("--width", type=int, default=128, help="of the classical autoencoder")
-    made.add_argument("--steps", type=int, default=3000)
+    made.add_argument("--steps", type=int, default=1500)
     made.add_argument("--batch-size", type=int, default=128)
     made.add_argument("--learning-rate", type=float, default=1e-2)
     made.add_argument("--seed", type=int, default=0)
