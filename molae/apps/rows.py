@@ -20,7 +20,8 @@ from molae.apps.samples import Sample
 from molae.apps.workers import Workers
 from molae.batch.schema import Schema
 from molae.errors import LeftOut, RowError
-from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
+from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, Shard, open_rows, outcome
+from molae.io.shards import SHARD_KEY
 
 logger = logging.getLogger("molae.apps")
 
@@ -58,6 +59,7 @@ class Source:
         id_column: Name of the column of names, or None to find it.
         num_workers: Further processes that read molecules and make conformers.
         seed: Seed of the conformers.
+        shard: Which rows are worked on, None for all.
     """
 
     path: str | Path
@@ -65,14 +67,24 @@ class Source:
     id_column: str | None = None
     num_workers: int = 0
     seed: int = 0
+    shard: Shard | None = None
 
     def open(self, chunk_size: int = CHUNK_SIZE) -> Reader:
         """Opens the file, to be read `chunk_size` rows at a time, and logs where the molecules come from."""
-        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size)
+        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size, self.shard)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
         read = "graphs" if reader.holds_graphs else f"molecules from {column}"
         logger.info("%s: %s", self.path, read)
         return reader
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """The shard of the text `I/N`, None where there is none.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    return None if text is None else Shard.parse(text)
 
 
 @dataclass
@@ -172,6 +184,7 @@ def process_file(
         suffixes=suffixes,
         metadata=metadata,
         chunk_size=chunk_size(schema),
+        together=True,
         progress=progress,
     )
 
@@ -190,6 +203,7 @@ def process_rows(
     metadata: Mapping[str, str] | None = None,
     chunk_size: int = CHUNK_SIZE,
     keep_columns: bool = True,
+    together: bool = False,
     progress: Progress = no_progress,
 ) -> Summary:
     """Works on the rows of a file in several processes, and writes the input's columns with new ones.
@@ -209,6 +223,8 @@ def process_rows(
         metadata: Likewise.
         chunk_size: Rows of a chunk.
         keep_columns: Whether the output has the input's columns too, and not the new ones alone.
+        together: Whether `work` looks at the rows of a chunk together, so that a shard needs its first and
+            last chunk whole to come to the same result, in the last digit too.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -221,14 +237,20 @@ def process_rows(
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
     settings |= {"id_column": source.id_column, "chunk_size": chunk_size}
     settings["dropped"] = on_error == "drop"
+    metadata = dict(metadata or {})
+    if source.shard is not None:
+        settings["shard"] = metadata[SHARD_KEY] = str(source.shard)
     with (
         source.open(chunk_size) as reader,
         Workers(function, source.num_workers) as workers,
         PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
-        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail")
+        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail", together)
         for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
             errors, added = work(chunk, read)
+            part = reader.wanted(chunk.rows)
+            chunk, read, errors = chunk.cut(part), read[part], errors[part]
+            added = {name: values[part] for name, values in added.items()}
             if on_error == "fail":
                 _require_none(source, chunk, errors, store.resumable)
             counts = Summary()
@@ -255,16 +277,23 @@ def _left_to_do(
     items: Callable[[Chunk], list[T]],
     progress: Progress,
     strict: bool,
+    together: bool,
 ) -> Iterator[tuple[tuple[int, Chunk], list[T]]]:
-    """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted."""
+    """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted.
+
+    Rows that are not wanted are left out at once, unless `together`.
+    """
     for index, chunk in enumerate(reader):
+        part = reader.wanted(chunk.rows)
+        if not together:
+            chunk = chunk.cut(part)
         remarks = store.remarks(index) if store.done(index) else None
         if remarks is None or (strict and remarks["failed"]):
             yield (index, chunk), items(chunk)
             continue
         failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
-        summary.add(Summary(remarks["ok"], failed, notes, len(chunk.rows), left_out))
-        progress(len(chunk.rows), reader.total)
+        summary.add(Summary(remarks["ok"], failed, notes, part.stop - part.start, left_out))
+        progress(part.stop - part.start, reader.total)
 
 
 def _require_none(

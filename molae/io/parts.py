@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from molae.errors import DataError, RowError
+from molae.io.parquet_file import footer_digest, parquet_parts
 from molae.io.streams import STANDARD_INPUT, digest
 from molae.io.writers import (
     TABLE_SUFFIXES,
@@ -207,8 +208,13 @@ def _check_paths(output: Path, source: str, resume: bool) -> None:
 
 
 def _fingerprint(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    content = None if source == STANDARD_INPUT else digest(source)
+    content = None if source == STANDARD_INPUT else _content(source)
     return json.loads(json.dumps({"input": content, **options}))
+
+
+def _content(source: str) -> str:
+    parts = parquet_parts(Path(source))
+    return footer_digest(parts) if parts else digest(source)
 
 
 def _check_same(left: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
