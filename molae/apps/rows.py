@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import pickle
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,13 +15,13 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size
+from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size, time_limit
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
-from molae.apps.workers import Workers
+from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
-from molae.errors import LeftOut, RowError
+from molae.errors import DamagedError, LeftOut, RowError
 from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, Shard, open_rows, outcome
 from molae.io.shards import SHARD_KEY
 
@@ -185,6 +187,7 @@ def process_file(
         metadata=metadata,
         chunk_size=chunk_size(schema),
         together=True,
+        limit=time_limit(schema),
         progress=progress,
     )
 
@@ -204,6 +207,7 @@ def process_rows(
     chunk_size: int = CHUNK_SIZE,
     keep_columns: bool = True,
     together: bool = False,
+    limit: float | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Works on the rows of a file in several processes, and writes the input's columns with new ones.
@@ -225,6 +229,7 @@ def process_rows(
         keep_columns: Whether the output has the input's columns too, and not the new ones alone.
         together: Whether `work` looks at the rows of a chunk together, so that a shard needs its first and
             last chunk whole to come to the same result, in the last digit too.
+        limit: Seconds that a row may take, where there are further processes; one that takes longer fails.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -242,11 +247,13 @@ def process_rows(
         settings["shard"] = metadata[SHARD_KEY] = str(source.shard)
     with (
         source.open(chunk_size) as reader,
-        Workers(function, source.num_workers) as workers,
+        Workers(function, source.num_workers, limit, keep_failure) as workers,
         PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
         left = _left_to_do(reader, store, summary, items, progress, on_error == "fail", together)
-        for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
+        for (index, chunk, content), read in workers.map_chunks(
+            _resumable(left, store), lambda count: progress(count, reader.total)
+        ):
             errors, added = work(chunk, read)
             part = reader.wanted(chunk.rows)
             chunk, read, errors = chunk.cut(part), read[part], errors[part]
@@ -260,8 +267,8 @@ def process_rows(
             kept = pa.array([_has_place(error, on_error == "drop") for error in errors])
             columns = chunk.columns if keep_columns else chunk.columns.select([])
             added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
-            store.write(index, columns.filter(kept), added, vars(counts))
-        store.finish()
+            store.write(index, columns.filter(kept), added, vars(counts), content)
+        store.finish(reader.chunks_read)
     return summary
 
 
@@ -278,22 +285,45 @@ def _left_to_do(
     progress: Progress,
     strict: bool,
     together: bool,
-) -> Iterator[tuple[tuple[int, Chunk], list[T]]]:
-    """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted.
+) -> Iterator[tuple[tuple[int, Chunk, str], list[T]]]:
+    """The chunks that are not done yet, with checksums of their rows; the others get counted.
 
-    Rows that are not wanted are left out at once, unless `together`.
+    If `strict`, those with failed rows are not done. Rows that are not wanted are left out at once, unless
+    `together`.
     """
     for index, chunk in enumerate(reader):
         part = reader.wanted(chunk.rows)
         if not together:
             chunk = chunk.cut(part)
-        remarks = store.remarks(index) if store.done(index) else None
+        content = _checksum(chunk)
+        remarks = store.remarks(index) if store.done(index, content) else None
         if remarks is None or (strict and remarks["failed"]):
-            yield (index, chunk), items(chunk)
+            yield (index, chunk, content), items(chunk)
             continue
         failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
         summary.add(Summary(remarks["ok"], failed, notes, part.stop - part.start, left_out))
         progress(part.stop - part.start, reader.total)
+
+
+def _resumable(left: Iterator[T], store: PartStore) -> Iterator[T]:
+    """The same; where the input is damaged, the user hears what becomes of the rows before."""
+    try:
+        yield from left
+    except DamagedError as error:
+        if store.resumable is None:
+            raise
+        raise DamagedError(
+            f"{error}; the rows finished before stay in {store.resumable}: repair the input, then --resume"
+            " goes on"
+        ) from error
+
+
+def _checksum(chunk: Chunk) -> str:
+    """Tells the rows of a chunk from others."""
+    total = hashlib.sha256(pickle.dumps(chunk_sources(chunk)))
+    for batch in chunk.columns.combine_chunks().to_batches():
+        total.update(batch.serialize())
+    return total.hexdigest()
 
 
 def _require_none(

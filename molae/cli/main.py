@@ -37,6 +37,13 @@ class _Verbs(TyperGroup):
         except MolaeError as error:
             print(f"molae: {error}", file=sys.stderr)
             raise typer.Exit(WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # What no verb foresaw: a disk that is full, a folder that must not be written to.
+            name = f"{error.filename}: " if error.filename else ""
+            print(f"molae: {name}{error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             print(f"molae: interrupted; {self._way_on(ctx)}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from error

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rdkit import Chem
 
-from molae.errors import ConfigError, DataError, RowError
+from molae.errors import ConfigError, DamagedError, DataError, RowError
 from molae.io.columns import choose_id_column, choose_smiles_column, unique_names
 from molae.io.records import Chunk, Row, empty_row
 from molae.io.shards import SHARD_KEY, Shard
@@ -114,7 +114,7 @@ class ParquetRows:
                     yield pa.concat_tables([self._schema.empty_table(), kept], promote_options="default")
                     read += len(kept)
         except _DAMAGED as error:
-            raise DataError(f"{file.source} is damaged after row {read}: {error}") from error
+            raise DamagedError(f"{file.source} is damaged after row {read}: {error}") from error
 
     def _rows(self, table: pa.Table, first: int) -> list[Row]:
         names = _texts(table[self.id_column]) if self.id_column else [None] * len(table)

@@ -63,6 +63,7 @@ class Reader:
         source: Path as given, `-` for standard input.
         smiles_column: Column that the SMILES come from, None for files of structures or graphs.
         id_column: Column that the ids come from, or None.
+        chunks_read: Number of chunks given so far.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Reader:
         self._chunk_size = chunk_size
         self._places = places
         self._read = 0
+        self.chunks_read = 0
 
     @property
     def holds_graphs(self) -> bool:
@@ -109,6 +111,7 @@ class Reader:
             self._read += len(chunk.rows)
             part = self.wanted(chunk.rows)
             if part.start < part.stop:
+                self.chunks_read += 1
                 yield chunk
         if self._read == 0:
             raise DataError(f"{self.source} holds no rows")

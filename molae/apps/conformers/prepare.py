@@ -114,6 +114,8 @@ def prepare_file(
         metadata=ensemble_metadata(asdict(recipe)),
         chunk_size=_CHUNK_SIZE[recipe.level],
         keep_columns=False,
+        # The recipe asks its own limit only now and then.
+        limit=None if recipe.time_limit is None else 60.0 + 2.0 * recipe.time_limit,
         progress=progress,
     )
 
