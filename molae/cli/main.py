@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from molae.cli.bench import bench
 from molae.cli.conformers import conformers
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
@@ -74,6 +75,7 @@ app.command()(pack)
 app.command()(prepare)
 app.add_typer(evaluate, name="evaluate")
 app.command()(models)
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:
