@@ -107,6 +107,8 @@ class ParquetRows:
                     skipped -= rows
                     groups = groups[1:]
                 for batch in opened.iter_batches(batch_size=size, row_groups=groups):
+                    # Text that is not UTF-8 would come to light only when it is used.
+                    batch.validate(full=True)
                     kept = pa.Table.from_batches([batch.slice(skipped)]).rename_columns(
                         unique_names(batch.schema.names)
                     )
