@@ -259,7 +259,7 @@ def process_rows(
             chunk, read, errors = chunk.cut(part), read[part], errors[part]
             added = {name: values[part] for name, values in added.items()}
             if on_error == "fail":
-                _require_none(source, chunk, errors, store.resumable)
+                _require_none(source, chunk, errors, store)
             counts = Summary()
             counts.count(read, errors)
             summary.add(counts)
@@ -326,15 +326,12 @@ def _checksum(chunk: Chunk) -> str:
     return total.hexdigest()
 
 
-def _require_none(
-    source: Source, chunk: Chunk, errors: Sequence[RowError | None], finished: Path | None
-) -> None:
-    """Raises the first error, and says where `finished` rows stay, if any."""
-    hint = (
-        f"; the rows finished before stay in {finished}: --on-error keep --resume goes on" if finished else ""
-    )
+def _require_none(source: Source, chunk: Chunk, errors: Sequence[RowError | None], store: PartStore) -> None:
+    """Raises the first error, and says where the rows finished before stay, if there are any."""
     for row, error in zip(chunk.rows, errors, strict=True):
         if error is not None and not isinstance(error, LeftOut):
+            stay = f"; the rows finished before stay in {store.resumable}: --on-error keep --resume goes on"
+            hint = stay if store.resumable else ""
             raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
 
 

@@ -285,7 +285,11 @@ def _check_same(left: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path
 
 def _joint_schema(schemas: Iterator[pa.Schema]) -> pa.Schema:
     """All columns of all parts, those of the input first, in the order in which they turned up."""
-    joint = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="default")
+    joint = pa.schema([])
+    for schema in schemas:
+        # Nearly all are alike; to hold those of millions of parts would take the memory that parts save.
+        if not schema.equals(joint):
+            joint = pa.unify_schemas([joint, schema.remove_metadata()], promote_options="default")
     return pa.schema(sorted(joint, key=lambda entry: entry.name.startswith(_ADDED)))
 
 
