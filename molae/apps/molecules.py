@@ -83,7 +83,10 @@ def as_source(molecule: object) -> Source:
     if isinstance(molecule, Row):
         return molecule.error or molecule.graph or as_source(molecule.mol or molecule.smiles)
     if isinstance(molecule, Chem.Mol):
-        return molecule.ToBinary(_BINARY)
+        try:
+            return molecule.ToBinary(_BINARY)
+        except (OverflowError, RuntimeError, ValueError) as error:  # a charge of 200, for instance
+            return RowError(f"not a valid molecule: {error}", "invalid")
     if molecule is None or isinstance(molecule, str):
         return molecule
     graph = as_labelled(molecule)

@@ -9,7 +9,14 @@ from rdkit.Chem import rdDistGeom
 from smallmodel import SCHEMA
 
 from molae.apps import molecules
-from molae.apps.molecules import as_source, as_sources, read_conformers, read_molecule, try_read
+from molae.apps.molecules import (
+    as_source,
+    as_sources,
+    molecule_schema,
+    read_conformers,
+    read_molecule,
+    try_read,
+)
 from molae.chem.conformers import embed_conformers
 from molae.errors import DataError, RowError
 from molae.io import Row
@@ -139,3 +146,11 @@ def test_several_conformers_differ() -> None:
 def test_a_single_molecule_is_no_list(single: object) -> None:
     with pytest.raises(DataError, match="put it in a list"):
         as_sources(single)  # type: ignore[arg-type]
+
+
+def test_a_molecule_that_rdkit_cannot_write_is_a_bad_row() -> None:
+    mol = Chem.MolFromSmiles("C")
+    mol.GetAtomWithIdx(0).SetFormalCharge(200)
+    read = try_read(as_source(mol), molecule_schema(8, coordinates=False))
+    assert isinstance(read, RowError)
+    assert read.kind == "invalid"
