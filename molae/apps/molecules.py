@@ -85,7 +85,7 @@ def as_source(molecule: object) -> Source:
     if isinstance(molecule, Chem.Mol):
         try:
             return molecule.ToBinary(_BINARY)
-        except (OverflowError, RuntimeError, ValueError) as error:  # a charge of 200, for instance
+        except (OverflowError, RuntimeError, ValueError) as error:  # of damaged SD files, for instance
             return RowError(f"not a valid molecule: {error}", "invalid")
     if molecule is None or isinstance(molecule, str):
         return molecule
