@@ -70,17 +70,32 @@ def read_description(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is not a model: it has no {CONFIG}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path / CONFIG} is corrupt: copy or train the model again") from error
+    if not isinstance(found, int) or found < 1:
+        raise CheckpointError(f"{path / CONFIG} is corrupt: there is no format {found!r:.40}")
     if found > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} was made by a newer molae (format {found}, this one reads up to {FORMAT_VERSION}):"
             " upgrade molae"
         )
-    for older in range(found, FORMAT_VERSION):
-        description = MIGRATIONS[older](description) | {"format_version": older + 1}
-    missing = {"config", "schema", "weights", "card"} - set(description)
-    if missing:
-        raise CheckpointError(f"{path / CONFIG} is corrupt: it has no {', '.join(sorted(missing))}")
+    try:
+        for older in range(found, FORMAT_VERSION):
+            description = MIGRATIONS[older](description) | {"format_version": older + 1}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path / CONFIG} is corrupt: it is no model of format {found}") from error
+    _check_parts(path / CONFIG, description)
     return description
+
+
+def _check_parts(path: Path, description: Mapping[str, Any]) -> None:
+    """Checks what stands at the top, and that the weights are files of the same folder."""
+    for part in ("config", "schema", "weights", "card"):
+        if part not in description:
+            raise CheckpointError(f"{path} is corrupt: it has no {part}")
+        if not isinstance(description[part], dict):
+            raise CheckpointError(f"{path} is corrupt: its {part} is no table of keys and values")
+    for name, checksum in description["weights"].items():
+        if Path(name).name != name or not isinstance(checksum, str):
+            raise CheckpointError(f"{path} is corrupt: {name!r:.100} is no file of weights with its checksum")
 
 
 def fingerprint(description: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -111,7 +112,11 @@ def load_checkpoint(path: Path) -> AnyModel:
     weights: dict[str, Tensor] = {}
     for name, checksum in description["weights"].items():
         weights |= _read_weights(path / name, checksum)
-    model = build_model(config, schema)
+    try:
+        model = build_model(config, schema)
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        # Whatever layers say about sizes that do not fit together.
+        raise CheckpointError(f"{path / CONFIG} is corrupt: it describes no model: {error}") from error
     _check_weights(path, model.state_dict(), weights)
     model.load_state_dict(weights)
     return model.eval()
@@ -127,6 +132,11 @@ def write_directory(path: Path) -> Iterator[Path]:
         A temporary directory beside it, to write into.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # What a process that was killed left half written.
+    name = re.compile(re.escape(f".{path.name}.") + "[a-z0-9_]{8}")
+    for left in path.parent.glob(".*"):
+        if name.fullmatch(left.name) and left.is_dir():
+            shutil.rmtree(left)
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield partial

@@ -37,6 +37,14 @@ class LeftOut(RowError):
     """One row of the input that is left out on purpose: it is no failure, and gets no place in the output."""
 
 
+class DamagedError(DataError):
+    """An input that breaks off or is damaged further on; what was read before is good."""
+
+
+class OutputError(MolaeError):
+    """An output that cannot be written, for want of space or permission for example."""
+
+
 class CheckpointError(MolaeError):
     """A checkpoint that is corrupt, incomplete, or newer than this version of molae."""
 

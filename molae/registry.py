@@ -39,6 +39,8 @@ def validate(config: type[Config], values: Mapping[str, Any], where: str) -> Con
     Raises:
         ConfigError: If a key is unknown (naming the nearest valid one) or a value does not fit.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"[{where}]: expected a table of keys and values, got {values!r:.100}")
     unknown = [key for key in values if key not in config.model_fields]
     if unknown:
         hint = nearest(unknown[0], list(config.model_fields))
@@ -102,7 +104,7 @@ class Registry(Generic[T]):
         return component(self.config(values), *args, **kwargs)  # type: ignore[call-arg]
 
     def _entry(self, name: Any) -> tuple[type[T], type[Config]]:
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             hint = nearest(str(name), list(self._entries))
             raise RegistryError(f"no {self.kind} is called {name!r}: {hint}")
         return self._entries[name]

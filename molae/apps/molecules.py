@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from molae.apps.labelled import as_labelled
 from molae.apps.samples import Sample
-from molae.apps.workers import Workers
+from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
 from molae.chem.featurise import featurise, featurise_isomer
@@ -83,7 +83,10 @@ def as_source(molecule: object) -> Source:
     if isinstance(molecule, Row):
         return molecule.error or molecule.graph or as_source(molecule.mol or molecule.smiles)
     if isinstance(molecule, Chem.Mol):
-        return molecule.ToBinary(_BINARY)
+        try:
+            return molecule.ToBinary(_BINARY)
+        except (OverflowError, RuntimeError, ValueError) as error:  # of damaged SD files, for instance
+            return RowError(f"not a valid molecule: {error}", "invalid")
     if molecule is None or isinstance(molecule, str):
         return molecule
     graph = as_labelled(molecule)
@@ -110,6 +113,11 @@ def chunk_size(schema: Schema) -> int:
     """Number of molecules to read together for a model; the more there are, the less padding batches have,
     and the more is lost with an interruption."""
     return CHUNK_SIZE if schema.coordinates else 8 * CHUNK_SIZE
+
+
+def time_limit(schema: Schema) -> float:
+    """Seconds that reading one molecule may take: RDKit's own limits do not cover all that it does."""
+    return 900.0 if schema.coordinates else 60.0
 
 
 def in_chunks(sources: Sequence[Source], schema: Schema) -> Iterator[tuple[int, Sequence[Source]]]:
@@ -190,7 +198,8 @@ def molecule_workers(
     Returns:
         The workers, a context manager.
     """
-    return Workers(partial(try_read, schema=schema, n=n, seed=seed), num_workers)
+    function = partial(try_read, schema=schema, n=n, seed=seed)
+    return Workers(function, num_workers, n * time_limit(schema), keep_failure)
 
 
 def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule | RowError]:

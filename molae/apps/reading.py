@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from molae.apps.molecules import Source, try_read
+from molae.apps.molecules import Source, time_limit, try_read
 from molae.apps.samples import Sample
-from molae.apps.workers import Workers
+from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.errors import RowError
 from molae.graphs.arrays import encode
@@ -46,4 +46,5 @@ def sample_workers(schema: Schema, seed: int = 0, num_workers: int = 0) -> Worke
     Returns:
         The workers, a context manager.
     """
-    return Workers(partial(try_sample, schema=schema, seed=seed), num_workers)
+    function = partial(try_sample, schema=schema, seed=seed)
+    return Workers(function, num_workers, time_limit(schema), keep_failure)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import pickle
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,14 +15,15 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size
+from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size, time_limit
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
-from molae.apps.workers import Workers
+from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
-from molae.errors import LeftOut, RowError
-from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, open_rows, outcome
+from molae.errors import DamagedError, LeftOut, RowError
+from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, Shard, open_rows, outcome
+from molae.io.shards import SHARD_KEY
 
 logger = logging.getLogger("molae.apps")
 
@@ -58,6 +61,7 @@ class Source:
         id_column: Name of the column of names, or None to find it.
         num_workers: Further processes that read molecules and make conformers.
         seed: Seed of the conformers.
+        shard: Which rows are worked on, None for all.
     """
 
     path: str | Path
@@ -65,14 +69,24 @@ class Source:
     id_column: str | None = None
     num_workers: int = 0
     seed: int = 0
+    shard: Shard | None = None
 
     def open(self, chunk_size: int = CHUNK_SIZE) -> Reader:
         """Opens the file, to be read `chunk_size` rows at a time, and logs where the molecules come from."""
-        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size)
+        reader = open_rows(self.path, self.smiles_column, self.id_column, chunk_size, self.shard)
         column = f"column {reader.smiles_column!r}" if reader.smiles_column else "its 3D structures"
         read = "graphs" if reader.holds_graphs else f"molecules from {column}"
         logger.info("%s: %s", self.path, read)
         return reader
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """The shard of the text `I/N`, None where there is none.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    return None if text is None else Shard.parse(text)
 
 
 @dataclass
@@ -172,6 +186,8 @@ def process_file(
         suffixes=suffixes,
         metadata=metadata,
         chunk_size=chunk_size(schema),
+        together=True,
+        limit=time_limit(schema),
         progress=progress,
     )
 
@@ -190,6 +206,8 @@ def process_rows(
     metadata: Mapping[str, str] | None = None,
     chunk_size: int = CHUNK_SIZE,
     keep_columns: bool = True,
+    together: bool = False,
+    limit: float | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Works on the rows of a file in several processes, and writes the input's columns with new ones.
@@ -209,6 +227,9 @@ def process_rows(
         metadata: Likewise.
         chunk_size: Rows of a chunk.
         keep_columns: Whether the output has the input's columns too, and not the new ones alone.
+        together: Whether `work` looks at the rows of a chunk together, so that a shard needs its first and
+            last chunk whole to come to the same result, in the last digit too.
+        limit: Seconds that a row may take, where there are further processes; one that takes longer fails.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -221,16 +242,24 @@ def process_rows(
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
     settings |= {"id_column": source.id_column, "chunk_size": chunk_size}
     settings["dropped"] = on_error == "drop"
+    metadata = dict(metadata or {})
+    if source.shard is not None:
+        settings["shard"] = metadata[SHARD_KEY] = str(source.shard)
     with (
         source.open(chunk_size) as reader,
-        Workers(function, source.num_workers) as workers,
+        Workers(function, source.num_workers, limit, keep_failure) as workers,
         PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
-        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail")
-        for (index, chunk), read in workers.map_chunks(left, lambda count: progress(count, reader.total)):
+        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail", together)
+        for (index, chunk, content), read in workers.map_chunks(
+            _resumable(left, store), lambda count: progress(count, reader.total)
+        ):
             errors, added = work(chunk, read)
+            part = reader.wanted(chunk.rows)
+            chunk, read, errors = chunk.cut(part), read[part], errors[part]
+            added = {name: values[part] for name, values in added.items()}
             if on_error == "fail":
-                _require_none(source, chunk, errors, store.resumable)
+                _require_none(source, chunk, errors, store)
             counts = Summary()
             counts.count(read, errors)
             summary.add(counts)
@@ -238,8 +267,8 @@ def process_rows(
             kept = pa.array([_has_place(error, on_error == "drop") for error in errors])
             columns = chunk.columns if keep_columns else chunk.columns.select([])
             added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
-            store.write(index, columns.filter(kept), added, vars(counts))
-        store.finish()
+            store.write(index, columns.filter(kept), added, vars(counts), content)
+        store.finish(reader.chunks_read)
     return summary
 
 
@@ -255,27 +284,54 @@ def _left_to_do(
     items: Callable[[Chunk], list[T]],
     progress: Progress,
     strict: bool,
-) -> Iterator[tuple[tuple[int, Chunk], list[T]]]:
-    """The chunks that are not done yet, if `strict` also those with failed rows; the others get counted."""
+    together: bool,
+) -> Iterator[tuple[tuple[int, Chunk, str], list[T]]]:
+    """The chunks that are not done yet, with checksums of their rows; the others get counted.
+
+    If `strict`, those with failed rows are not done. Rows that are not wanted are left out at once, unless
+    `together`.
+    """
     for index, chunk in enumerate(reader):
-        remarks = store.remarks(index) if store.done(index) else None
+        part = reader.wanted(chunk.rows)
+        if not together:
+            chunk = chunk.cut(part)
+        content = _checksum(chunk)
+        remarks = store.remarks(index) if store.done(index, content) else None
         if remarks is None or (strict and remarks["failed"]):
-            yield (index, chunk), items(chunk)
+            yield (index, chunk, content), items(chunk)
             continue
         failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
-        summary.add(Summary(remarks["ok"], failed, notes, len(chunk.rows), left_out))
-        progress(len(chunk.rows), reader.total)
+        summary.add(Summary(remarks["ok"], failed, notes, part.stop - part.start, left_out))
+        progress(part.stop - part.start, reader.total)
 
 
-def _require_none(
-    source: Source, chunk: Chunk, errors: Sequence[RowError | None], finished: Path | None
-) -> None:
-    """Raises the first error, and says where `finished` rows stay, if any."""
-    hint = (
-        f"; the rows finished before stay in {finished}: --on-error keep --resume goes on" if finished else ""
-    )
+def _resumable(left: Iterator[T], store: PartStore) -> Iterator[T]:
+    """The same; where the input is damaged, the user hears what becomes of the rows before."""
+    try:
+        yield from left
+    except DamagedError as error:
+        if store.resumable is None:
+            raise
+        raise DamagedError(
+            f"{error}; the rows finished before stay in {store.resumable}: repair the input, then --resume"
+            " goes on"
+        ) from error
+
+
+def _checksum(chunk: Chunk) -> str:
+    """Tells the rows of a chunk from others."""
+    total = hashlib.sha256(pickle.dumps(chunk_sources(chunk)))
+    for batch in chunk.columns.combine_chunks().to_batches():
+        total.update(batch.serialize())
+    return total.hexdigest()
+
+
+def _require_none(source: Source, chunk: Chunk, errors: Sequence[RowError | None], store: PartStore) -> None:
+    """Raises the first error, and says where the rows finished before stay, if there are any."""
     for row, error in zip(chunk.rows, errors, strict=True):
         if error is not None and not isinstance(error, LeftOut):
+            stay = f"; the rows finished before stay in {store.resumable}: --on-error keep --resume goes on"
+            hint = stay if store.resumable else ""
             raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
 
 

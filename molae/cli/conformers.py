@@ -17,6 +17,7 @@ from molae.cli.options import (
     Quiet,
     Resume,
     Seed,
+    ShardOption,
     SmilesColumn,
     Verbose,
 )
@@ -70,6 +71,7 @@ def conformers(
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
+    shard: ShardOption = None,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -82,11 +84,11 @@ def conformers(
     """
     from molae.apps.conformers.files import conformers_file
     from molae.apps.conformers.sampled import Request
-    from molae.apps.rows import Source
+    from molae.apps.rows import Source, parse_shard
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    source = Source(input, smiles_column, id_column, num_workers, seed)
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
     with terminal.progress("making conformers") as progress:
         summary = conformers_file(
             source,

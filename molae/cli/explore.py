@@ -21,7 +21,9 @@ class ProjectionName(StrEnum):
 def explore(
     codes: Annotated[
         str,
-        typer.Argument(metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz."),
+        typer.Argument(
+            metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz, or shards."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write, .html.")],
     color: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from molae.cli.bench import bench
 from molae.cli.conformers import conformers
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
@@ -37,6 +38,13 @@ class _Verbs(TyperGroup):
         except MolaeError as error:
             print(f"molae: {error}", file=sys.stderr)
             raise typer.Exit(WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # What no verb foresaw: a disk that is full, a folder that must not be written to.
+            name = f"{error.filename}: " if error.filename else ""
+            print(f"molae: {name}{error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             print(f"molae: interrupted; {self._way_on(ctx)}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from error
@@ -67,6 +75,7 @@ app.command()(pack)
 app.command()(prepare)
 app.add_typer(evaluate, name="evaluate")
 app.command()(models)
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

@@ -45,7 +45,9 @@ def neighbours(
     ],
     codes: Annotated[
         str,
-        typer.Argument(metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz."),
+        typer.Argument(
+            metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz, or shards."
+        ),
     ],
     output: Output,
     count: Annotated[int, typer.Option("-k", min=1, help="Neighbours of each query.")] = 5,

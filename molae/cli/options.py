@@ -30,7 +30,7 @@ Input = Annotated[
     typer.Argument(
         metavar="INPUT",
         help="Molecules: .smi .txt .csv .tsv .parquet .sdf, or graphs: .g6, a table of edges (graph, source,"
-        " target), a TUDataset folder; files also as .gz; - for standard input.",
+        " target), a TUDataset folder; a folder of .parquet; files also as .gz; - for standard input.",
     ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
@@ -61,6 +61,14 @@ OnErrorOption = Annotated[
     OnError,
     typer.Option(
         "--on-error", help="Failed rows: keep them with the reason, drop them, or fail at the first."
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Work on the I-th of N parts of the rows, I from 1, as a job of an array.",
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run left.")]

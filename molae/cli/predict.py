@@ -19,6 +19,7 @@ from molae.cli.options import (
     Output,
     Quiet,
     Resume,
+    ShardOption,
     SmilesColumn,
     Verbose,
 )
@@ -38,6 +39,7 @@ def predict(
     device: DeviceOption = Device.auto,
     num_workers: NumWorkers = 0,
     on_error: OnErrorOption = OnError.keep,
+    shard: ShardOption = None,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -48,14 +50,14 @@ def predict(
     probability of each class), and the distance to the nearest training molecule (1: as usual among those).
     """
     from molae.apps.properties.predict import predict_file
-    from molae.apps.rows import Source
+    from molae.apps.rows import Source, parse_shard
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
     with terminal.progress("predicting") as progress:
         summary = predict_file(
             fitted,
-            Source(input, smiles_column, id_column, num_workers),
+            Source(input, smiles_column, id_column, num_workers, shard=parse_shard(shard)),
             output,
             model=model,
             batch_size=batch_size,

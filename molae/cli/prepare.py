@@ -18,6 +18,7 @@ from molae.cli.options import (
     Quiet,
     Resume,
     Seed,
+    ShardOption,
     SmilesColumn,
     Verbose,
 )
@@ -101,6 +102,7 @@ def prepare(
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
+    shard: ShardOption = None,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -113,11 +115,11 @@ def prepare(
     """
     from molae.apps.conformers.prepare import References, prepare_file
     from molae.apps.conformers.recipe import default_recipe
-    from molae.apps.rows import Source
+    from molae.apps.rows import Source, parse_shard
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    source = Source(input, smiles_column, id_column, num_workers, seed)
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
     recipe = default_recipe(
         level.value,
         n=n,

@@ -16,6 +16,7 @@ from molae.cli.options import (
     Quiet,
     Resume,
     Seed,
+    ShardOption,
     SmilesColumn,
     Verbose,
 )
@@ -32,6 +33,7 @@ def reconstruct(
     num_workers: NumWorkers = 0,
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
+    shard: ShardOption = None,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -42,11 +44,11 @@ def reconstruct(
     included) and rmsd (of the heavy atoms, as posed by the model, in angstrom) to .parquet or .csv.
     """
     from molae.apps.files import reconstruct_file
-    from molae.apps.rows import Source
+    from molae.apps.rows import Source, parse_shard
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    source = Source(input, smiles_column, id_column, num_workers, seed)
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
     with terminal.progress("reconstructing") as progress:
         summary = reconstruct_file(
             source,

@@ -3,6 +3,7 @@
 from molae.io.parts import PartStore, outcome
 from molae.io.readers import CHUNK_SIZE, INPUT_SUFFIXES, Reader, open_rows
 from molae.io.records import Chunk, Row
+from molae.io.shards import Shard
 from molae.io.streams import digest
 from molae.io.writers import ARRAY_SUFFIXES, RECORD_SUFFIXES, TABLE_SUFFIXES, atomic_path, matrix_column
 
@@ -16,6 +17,7 @@ __all__ = [
     "PartStore",
     "Reader",
     "Row",
+    "Shard",
     "atomic_path",
     "digest",
     "matrix_column",

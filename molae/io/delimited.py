@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from molae.errors import DataError, RowError
 from molae.io.columns import choose_id_column, choose_smiles_column, unique_names
-from molae.io.records import Chunk, Record, Row, chunked, empty_row
+from molae.io.records import Make, Record, RecordRows, Row, empty_row
 from molae.io.streams import LINE_LIMIT, Lines, refusal
 
 _QUOTED_LINES = 100  # most lines that one quoted field may span
 
 
-class DelimitedFile:
+class DelimitedFile(RecordRows):
     """Rows of a file of delimited text whose first line names the columns.
 
     Quoting follows RFC 4180. A row with the wrong number of fields, or a quote that does not close, spoils
@@ -44,25 +45,28 @@ class DelimitedFile:
         header, error = next(self._split(), ([], None))
         if error is not None or not header:
             raise DataError(f"{source}: the first line must name the columns: {error or 'it is empty'}")
-        self._columns = unique_names([name.strip() for name in header])
-        self.smiles_column = choose_smiles_column(self._columns, smiles_column, source)
-        self.id_column = choose_id_column(self._columns, id_column, source)
+        self._header = unique_names([name.strip() for name in header])
+        self.smiles_column = self._smiles = choose_smiles_column(self._header, smiles_column, source)
+        self.id_column = choose_id_column(self._header, id_column, source)
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Reads the rows, at most `size` at a time."""
+    def records(self) -> Iterator[Make]:
+        """Reads lazily what makes the records."""
         rows = (
-            (fields, error) for fields, error in self._split() if fields != [""] or len(self._columns) == 1
+            (fields, error) for fields, error in self._split() if fields != [""] or len(self._header) == 1
         )
-        records = (self._record(number, *row) for number, row in enumerate(rows, start=1))
-        return chunked(records, size, self._columns)
+        return (partial(self._record, number, *row) for number, row in enumerate(rows, start=1))
+
+    def columns(self) -> Sequence[str]:
+        """The names in the header."""
+        return self._header
 
     def _record(self, number: int, fields: list[str], error: RowError | None) -> Record:
-        values = dict(zip(self._columns, fields, strict=False))
-        if error is None and len(fields) != len(self._columns):
-            error = RowError(f"{len(fields)} fields, the header has {len(self._columns)}", kind="ragged")
+        values = dict(zip(self._header, fields, strict=False))
+        if error is None and len(fields) != len(self._header):
+            error = RowError(f"{len(fields)} fields, the header has {len(self._header)}", kind="ragged")
         if error is not None:
             return Record(Row(number, error=error), values)
-        smiles = values[self.smiles_column].strip() or None
+        smiles = values[self._smiles].strip() or None
         name = values[self.id_column].strip() or None if self.id_column else None
         return Record(Row(number, smiles=smiles, id=name, error=None if smiles else empty_row()), values)
 

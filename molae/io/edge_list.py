@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
 from molae.io.columns import is_smiles_name
 from molae.io.delimited import find_delimiter
-from molae.io.records import Chunk, Record, Row, chunked
+from molae.io.records import Make, Record, RecordRows, Row
 from molae.io.streams import Lines
 
 GRAPH, SOURCE, TARGET = COLUMNS = ("graph", "source", "target")
@@ -24,7 +25,7 @@ def is_edge_list(header: str) -> bool:
     return {SOURCE, TARGET} <= set(names) and not any(map(is_smiles_name, names))
 
 
-class EdgeList:
+class EdgeList(RecordRows):
     """Graphs of a table whose rows are edges.
 
     A graph may have its edges anywhere in the table; graphs come in the order in which they turn up. Nodes
@@ -38,7 +39,6 @@ class EdgeList:
         DataError: If there is no column `graph`, or the table cannot be read at all.
     """
 
-    smiles_column = None
     id_column = GRAPH
 
     def __init__(self, lines: Lines, source: str) -> None:
@@ -58,9 +58,13 @@ class EdgeList:
         except csv.Error as error:
             raise DataError(f"{source}: malformed table: {error}") from error
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Gives the graphs, at most `size` at a time."""
-        return chunked(map(self._record, range(1, 1 << 62), self._graphs), size, (GRAPH,))
+    def records(self) -> Iterator[Make]:
+        """Gives what makes the records."""
+        return (partial(self._record, number, name) for number, name in enumerate(self._graphs, start=1))
+
+    def columns(self) -> Sequence[str]:
+        """The column of the graph's name; those of edges are no columns of graphs."""
+        return (GRAPH,)
 
     def _add(self, fields: Sequence[str], names: Sequence[str], line: int) -> None:
         if not fields:

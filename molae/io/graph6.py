@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from molae.errors import RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
-from molae.io.records import Chunk, Record, Row, chunked
+from molae.io.records import Make, Record, RecordRows, Row
 from molae.io.streams import Lines, refusal
 
 _HEADER = ">>graph6<<"
 _OTHERS = {":": "sparse6", ";": "incremental sparse6", "&": "digraph6", ">": "a file of another format"}
 
 
-class Graph6File:
+class Graph6File(RecordRows):
     """Rows of a graph6 file.
 
     Args:
         lines: The lines of the file; the first may begin with the header `>>graph6<<`.
     """
 
-    smiles_column = id_column = None
-
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Reads the rows, at most `size` at a time."""
-        return chunked(map(_record, range(1, 1 << 62), self._lines), size, ("graph6",))
+    def records(self) -> Iterator[Make]:
+        """Reads lazily what makes the records."""
+        return (partial(_record, number, line) for number, line in enumerate(self._lines, start=1))
+
+    def columns(self) -> Sequence[str]:
+        """The name given to the lines."""
+        return ("graph6",)
 
 
 def _record(number: int, line: str) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from molae.errors import DataError, RowError
+from molae.errors import DamagedError, DataError, OutputError, RowError
+from molae.io.parquet_file import footer_digest, parquet_parts
 from molae.io.streams import STANDARD_INPUT, digest
 from molae.io.writers import (
     TABLE_SUFFIXES,
@@ -21,14 +23,17 @@ from molae.io.writers import (
     is_matrix,
     output_suffix,
     parquet_writer,
+    temporaries,
+    temporary_path,
     write_table,
 )
 
 _FINGERPRINT = "fingerprint.json"
 # In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
 _INPUT, _ADDED = "input:", "added:"
-# Key of a part's metadata; those never get into the final file.
-_REMARKS = b"molae_remarks"
+# Keys of a part's metadata; those never get into the final file.
+_REMARKS, _CONTENT = b"molae_remarks", b"molae_content"
+_INPUT_KEY = "input"
 
 
 def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
@@ -56,8 +61,8 @@ class PartStore:
             store.finish()
 
     When the block ends early, the parts stay only where there is something to go on from: finished chunks, of
-    an input that can be read again. After a DataError (a damaged input, say) neither the same input nor a
-    repaired one can go on, so they go.
+    an input that can be read again. After a DamagedError a repaired input may go on, as far as its chunks are
+    those of the damaged one; after any other DataError none can, so the parts go.
 
     Args:
         output: Path of the final file; its suffix decides the format.
@@ -90,14 +95,15 @@ class PartStore:
         if left := self._left_fingerprint():
             if resume:
                 _check_same(left, fingerprint, self._folder)
-                return
-            shutil.rmtree(self._folder)
+            else:
+                shutil.rmtree(self._folder)
+        self._fingerprint = fingerprint
+        self._sweep()
         try:
             self._folder.mkdir(exist_ok=True)
+            self._sign(fingerprint)
         except OSError as error:
             raise DataError(f"cannot write to {self._output.parent}: {error.strerror}") from error
-        with atomic_path(self._folder / _FINGERPRINT) as temporary:
-            temporary.write_text(json.dumps(fingerprint, indent=1))
 
     def __enter__(self) -> Self:
         return self
@@ -105,18 +111,29 @@ class PartStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None and (isinstance(error, DataError) or self.resumable is None):
+        if error is None:
+            return
+        damaged = isinstance(error, DamagedError)
+        if self.resumable is None or (isinstance(error, DataError) and not damaged):
             # What went wrong first is what the user must hear of.
             shutil.rmtree(self._folder, ignore_errors=True)
+        elif damaged:
+            self._sign(self._fingerprint | {_INPUT_KEY: None})
 
     @property
     def resumable(self) -> Path | None:
         """The folder of the parts, or None where another run could not go on from it."""
         return self._folder if self._repeatable and any(self._folder.glob("*.parquet")) else None
 
-    def done(self, index: int) -> bool:
-        """Whether the chunk of this index, from 0, is finished."""
-        return self._part(index).exists()
+    def done(self, index: int, content: str = "") -> bool:
+        """Whether the chunk of this index, from 0, is finished.
+
+        Args:
+            index: Number of the chunk, from 0.
+            content: Checksum of its rows.
+        """
+        path = self._part(index)
+        return path.exists() and _metadata(path)[_CONTENT].decode() == content
 
     def write(
         self,
@@ -124,6 +141,7 @@ class PartStore:
         columns: pa.Table,
         added: Mapping[str, pa.Array],
         remarks: Mapping[str, Any] | None = None,
+        content: str = "",
     ) -> None:
         """Saves a finished chunk.
 
@@ -133,12 +151,16 @@ class PartStore:
             added: New columns of the same length; where the input has the name already, `molae_` precedes it.
             remarks: What a run that resumes should know of the chunk, as plain JSON values; never part of the
                 output.
+            content: Checksum of the rows of the chunk.
+        Raises:
+            OutputError: If it cannot be written; what was saved before stays.
         """
         table = columns.rename_columns([_INPUT + name for name in columns.column_names])
         for name, values in added.items():
             table = table.append_column(_ADDED + name, values)
-        table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {})})
+        table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {}), _CONTENT: content})
         with (
+            self._writing(),
             atomic_path(self._part(index)) as temporary,
             parquet_writer(temporary, table.schema) as writer,
         ):
@@ -146,15 +168,18 @@ class PartStore:
 
     def remarks(self, index: int) -> dict[str, Any]:
         """The remarks on a finished chunk, for instance to count its failures when resuming."""
-        return json.loads(pq.read_schema(self._part(index)).metadata[_REMARKS])
+        return json.loads(_metadata(self._part(index))[_REMARKS])
 
-    def finish(self) -> None:
+    def finish(self, count: int | None = None) -> None:
         """Joins chunks 0, 1, 2 ... into the final file, and removes the parts.
 
+        Args:
+            count: Number of chunks; None for all.
         Raises:
             DataError: If there is no chunk, or the output format cannot hold the columns.
+            OutputError: If the file cannot be written; the parts stay.
         """
-        parts = list(self._parts())
+        parts = list(self._parts())[:count]
         if not parts:
             raise DataError(f"no rows to write to {self._output}")
         stored = _joint_schema(pq.read_schema(part) for part in parts)
@@ -167,26 +192,56 @@ class PartStore:
                 table = pa.concat_tables([stored.empty_table(), _read(part)], promote_options="default")
                 yield table.rename_columns(names)
 
-        write_table(self._output, self._suffix, final, tables)
-        shutil.rmtree(self._folder)
+        with self._writing():
+            write_table(self._output, self._suffix, final, tables)
+        # Gone at once: half of the parts would be in the way of the next run.
+        removed = temporary_path(self._folder)
+        self._folder.rename(removed)
+        shutil.rmtree(removed)
+
+    def _sign(self, fingerprint: Mapping[str, Any]) -> None:
+        with atomic_path(self._folder / _FINGERPRINT) as temporary:
+            temporary.write_text(json.dumps(fingerprint, indent=1))
+
+    def _sweep(self) -> None:
+        """Removes what a run that was killed left half written."""
+        for path in (*temporaries(self._output), *temporaries(self._folder)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kept = f"; the rows finished before stay in {self._folder}, --resume goes on"
+            reason = f"{error.strerror or error}{kept if self.resumable else ''}"
+            raise OutputError(f"cannot write {self._output}: {reason}") from error
 
     def _part(self, index: int) -> Path:
         return self._folder / f"{index:08d}.parquet"
 
     def _parts(self) -> Iterator[Path]:
         index = 0
-        while self.done(index):
+        while self._part(index).exists():
             yield self._part(index)
             index += 1
 
     def _left_fingerprint(self) -> dict[str, Any] | None:
-        if not self._folder.exists() or (self._folder.is_dir() and not any(self._folder.iterdir())):
+        unsigned = set(temporaries(self._folder / _FINGERPRINT))
+        if not self._folder.exists() or (self._folder.is_dir() and set(self._folder.iterdir()) <= unsigned):
             return None
         try:
             return json.loads((self._folder / _FINGERPRINT).read_text())
         except (OSError, ValueError) as error:
             # Not ours, or broken: never delete a folder that somebody else may have made.
             raise DataError(f"{self._folder} is in the way: remove it, or name another output") from error
+
+
+def _metadata(part: Path) -> dict[bytes, bytes]:
+    return pq.read_schema(part).metadata
 
 
 def _read(part: Path) -> pa.Table:
@@ -207,22 +262,34 @@ def _check_paths(output: Path, source: str, resume: bool) -> None:
 
 
 def _fingerprint(source: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    content = None if source == STANDARD_INPUT else digest(source)
-    return json.loads(json.dumps({"input": content, **options}))
+    content = None if source == STANDARD_INPUT else _content(source)
+    return json.loads(json.dumps({_INPUT_KEY: content, **options}))
+
+
+def _content(source: str) -> str:
+    parts = parquet_parts(Path(source))
+    return footer_digest(parts) if parts else digest(source)
 
 
 def _check_same(left: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    different = sorted(key for key in left.keys() | wanted.keys() if left.get(key) != wanted.get(key))
+    different = {key for key in left.keys() | wanted.keys() if left.get(key) != wanted.get(key)}
+    if left.get(_INPUT_KEY) is None:
+        # It was damaged, and may have been repaired: each chunk is compared instead.
+        different -= {_INPUT_KEY}
     if different:
         raise DataError(
-            f"cannot resume, {folder} was made with another {', '.join(different)}: "
+            f"cannot resume, {folder} was made with another {', '.join(sorted(different))}: "
             "use the same input and options, or start afresh without --resume"
         )
 
 
 def _joint_schema(schemas: Iterator[pa.Schema]) -> pa.Schema:
     """All columns of all parts, those of the input first, in the order in which they turned up."""
-    joint = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="default")
+    joint = pa.schema([])
+    for schema in schemas:
+        # Nearly all are alike; to hold those of millions of parts would take the memory that parts save.
+        if not schema.equals(joint):
+            joint = pa.unify_schemas([joint, schema.remove_metadata()], promote_options="default")
     return pa.schema(sorted(joint, key=lambda entry: entry.name.startswith(_ADDED)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,9 +11,10 @@ from molae.io.columns import is_smiles_name
 from molae.io.delimited import DelimitedFile, find_delimiter
 from molae.io.edge_list import EdgeList, is_edge_list
 from molae.io.graph6 import Graph6File
-from molae.io.parquet_file import MAGIC, ParquetRows
-from molae.io.records import Chunk
+from molae.io.parquet_file import MAGIC, parquet_file, parquet_folder, parquet_parts
+from molae.io.records import Chunk, Row
 from molae.io.sdf import SdfFile
+from molae.io.shards import Shard
 from molae.io.smiles_file import SmilesFile
 from molae.io.streams import STANDARD_INPUT, Lines, Stream, open_stream
 from molae.io.tu_folder import TUFolder
@@ -35,28 +36,53 @@ class RowFormat(Protocol):
         """Column that the ids come from, None where there is none."""
         ...
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Reads the rows lazily, at most `size` at a time."""
+    @property
+    def total(self) -> int | None:
+        """Number of rows, None where only reading them all tells."""
+        ...
+
+    def chunks(self, size: int, start: int = 0) -> Iterator[Chunk]:
+        """Reads the rows lazily from the place `start` on, a multiple of `size`, at most `size` at a time.
+
+        The chunks from one multiple of `size` to the next are the same whatever `start` is.
+        """
+        ...
+
+    def count(self) -> int:
+        """Counts the rows, which may use up the reader."""
         ...
 
 
 class Reader:
     """The chunks of an input, read once and lazily; also a context manager that closes the file.
 
+    Where only some rows are wanted, the chunks are those that have one of them, whole: what is made of a row
+    may depend on the rows of its chunk, if by rounding alone. `wanted` tells which rows of them are meant.
+
     Attributes:
         source: Path as given, `-` for standard input.
         smiles_column: Column that the SMILES come from, None for files of structures or graphs.
         id_column: Column that the ids come from, or None.
+        chunks_read: Number of chunks given so far.
     """
 
-    def __init__(self, source: str, stream: Stream | None, rows: RowFormat, chunk_size: int) -> None:
+    def __init__(
+        self,
+        source: str,
+        stream: Stream | None,
+        rows: RowFormat,
+        chunk_size: int,
+        places: range | None = None,
+    ) -> None:
         self.source = source
         self.smiles_column = rows.smiles_column
         self.id_column = rows.id_column
         self._stream = stream
         self._rows = rows
         self._chunk_size = chunk_size
+        self._places = places
         self._read = 0
+        self.chunks_read = 0
 
     @property
     def holds_graphs(self) -> bool:
@@ -65,21 +91,37 @@ class Reader:
 
     @property
     def total(self) -> int | None:
-        """Number of rows, for progress: exact for Parquet, else estimated from the share of bytes read.
+        """Number of wanted rows, for progress: exact for Parquet, and where only some are wanted; else
+        estimated from the share of bytes read.
 
-        None for standard input and folders, and before the first chunk.
+        None for standard input, folders of text files, and before the first chunk.
         """
-        if isinstance(self._rows, ParquetRows):
+        if self._places is not None:
+            return len(self._places)
+        if self._rows.total is not None:
             return self._rows.total
         fraction = self._stream.fraction if self._stream else None
         return round(self._read / fraction) if fraction and self._read else None
 
     def __iter__(self) -> Iterator[Chunk]:
-        for chunk in self._rows.chunks(self._chunk_size):
+        first = 0 if self._places is None else self._places.start
+        for chunk in self._rows.chunks(self._chunk_size, first // self._chunk_size * self._chunk_size):
+            if self._places is not None and chunk.rows[0].number > self._places.stop:
+                break
             self._read += len(chunk.rows)
-            yield chunk
+            part = self.wanted(chunk.rows)
+            if part.start < part.stop:
+                self.chunks_read += 1
+                yield chunk
         if self._read == 0:
             raise DataError(f"{self.source} holds no rows")
+
+    def wanted(self, rows: Sequence[Row]) -> slice:
+        """Which rows of a chunk are wanted."""
+        if self._places is None:
+            return slice(0, len(rows))
+        ends = (end - (rows[0].number - 1) for end in (self._places.start, self._places.stop))
+        return slice(*(min(max(end, 0), len(rows)) for end in ends))
 
     def __enter__(self) -> Reader:
         return self
@@ -98,11 +140,13 @@ def open_rows(
     smiles_column: str | None = None,
     id_column: str | None = None,
     chunk_size: int = CHUNK_SIZE,
+    shard: Shard | None = None,
 ) -> Reader:
     """Opens a file of molecules or graphs, or standard input, to read it chunk by chunk.
 
-    Formats go by suffix: `.smi .txt .csv .tsv .parquet .sdf .g6`, each also with `.gz`; a folder is taken for
-    one of the TUDataset collection, and a table with the columns `graph`, `source` and `target` for a list of
+    Formats go by suffix: `.smi .txt .csv .tsv .parquet .sdf .g6`, each also with `.gz`; a folder holds
+    Parquet files, which are read as one (see `molae.io.parquet_file.parquet_parts`), or is one of the
+    TUDataset collection; and a table with the columns `graph`, `source` and `target` for a list of
     edges. Files of molecules are read in bounded memory. Standard input and `.txt`
     are taken for what they look like: an SD file, a table where the first line is a header with a SMILES
     column between commas, semicolons or tabs, else a SMILES file; standard input may be Parquet or gzip too.
@@ -113,10 +157,14 @@ def open_rows(
         smiles_column: Name of the SMILES column, or None to find it by name, structures first.
         id_column: Name of the column of names, or None for `id`, `name`, or the title of SDF records.
         chunk_size: Most rows in a chunk.
+        shard: Which rows are wanted, None for all. The rows of a text file are counted first, and those
+            before the shard split but not parsed; Parquet files tell how many they have, and are read from
+            the first wanted row on.
     Returns:
         A reader of chunks.
     Raises:
-        DataError: If the file or a column is missing, the file is empty, or the suffix is unknown. While
+        DataError: If the file or a column is missing, the file is empty, the suffix is unknown, or there are
+            more shards than rows. While
             reading, if the file is damaged or has no rows. A bad row never raises; it carries its error.
 
     >>> import tempfile, pathlib
@@ -126,16 +174,51 @@ def open_rows(
     ...     [(row.number, row.smiles, row.id, row.error and row.error.kind) for c in reader for row in c.rows]
     [(1, 'CCO', 'ethanol', None), (2, None, None, 'empty')]
     """
-    if Path(source).is_dir():
-        return Reader(str(source), None, TUFolder(Path(source)), chunk_size)
+    places = None
+    if shard is not None:
+        places = shard_places(shard, _count(source, smiles_column, id_column), source)
+    rows, stream = _open(source, smiles_column, id_column)
+    return Reader(str(source), stream, rows, chunk_size, places)
+
+
+def shard_places(shard: Shard, total: int, source: object) -> range:
+    """The places, from 0, of the rows of a shard.
+
+    Raises:
+        DataError: If it has none.
+    """
+    places = shard.places(total)
+    if not places:
+        raise DataError(f"{source} has {total} rows, too few for {shard.count} shards")
+    return places
+
+
+def _open(
+    source: str | Path, smiles_column: str | None, id_column: str | None
+) -> tuple[RowFormat, Stream | None]:
+    folder = Path(source)
+    if folder.is_dir():
+        if parquet_parts(folder):
+            return parquet_folder(folder, smiles_column, id_column), None
+        return TUFolder(folder), None
     suffix = _suffix(str(source))
     stream = open_stream(source)
     try:
-        rows = _open_format(stream, suffix, smiles_column, id_column)
-        return Reader(stream.source, stream, rows, chunk_size)
+        return _open_format(stream, suffix, smiles_column, id_column), stream
     except BaseException:
         stream.close()
         raise
+
+
+def _count(source: str | Path, smiles_column: str | None, id_column: str | None) -> int:
+    if str(source) == STANDARD_INPUT:
+        raise DataError("standard input cannot be divided into shards: save it to a file first")
+    rows, stream = _open(source, smiles_column, id_column)
+    try:
+        return rows.count()
+    finally:
+        if stream is not None:
+            stream.close()
 
 
 def _suffix(source: str) -> str | None:
@@ -145,7 +228,7 @@ def _suffix(source: str) -> str | None:
     if suffix not in INPUT_SUFFIXES:
         raise DataError(
             f"{source}: unknown suffix {suffix!r}, expected one of {' '.join(INPUT_SUFFIXES)} "
-            "(each also with .gz), a folder of a TUDataset, or - for standard input"
+            "(each also with .gz), a folder of Parquet files or of a TUDataset, or - for standard input"
         )
     return suffix
 
@@ -154,7 +237,7 @@ def _open_format(
     stream: Stream, suffix: str | None, smiles_column: str | None, id_column: str | None
 ) -> RowFormat:
     if suffix == ".parquet" or (suffix is None and stream.starts_with(MAGIC)):
-        return ParquetRows(stream, smiles_column, id_column)
+        return parquet_file(stream, smiles_column, id_column)
     lines = Lines(stream)
     kind = _recognise(lines, smiles_column) if suffix in (None, ".txt") else suffix
     if kind == ".sdf":

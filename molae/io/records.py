@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import pyarrow as pa
 from rdkit import Chem
@@ -50,6 +52,11 @@ class Chunk:
     rows: list[Row]
     columns: pa.Table
 
+    def cut(self, part: slice) -> Chunk:
+        """Some consecutive rows of it."""
+        rows = self.rows[part]
+        return Chunk(rows, self.columns.slice(part.start, len(rows)))
+
 
 @dataclass(frozen=True)
 class Record:
@@ -64,22 +71,63 @@ def empty_row() -> RowError:
     return RowError("no molecule in this row", kind="empty")
 
 
-def chunked(records: Iterable[Record], size: int, columns: Sequence[str] = ()) -> Iterator[Chunk]:
+#: Makes a record, once it is known to be wanted.
+Make = Callable[[], Record]
+
+
+class RecordRows(ABC):
+    """Rows of a format that gives them one by one.
+
+    Attributes:
+        total: Number of rows, None where only reading them all tells.
+        smiles_column: Column that the SMILES come from, None for formats that hold structures or graphs.
+        id_column: Column that the ids come from, None where there is none.
+    """
+
+    total: int | None = None
+    smiles_column: str | None = None
+    id_column: str | None = None
+
+    @abstractmethod
+    def records(self) -> Iterator[Make]:
+        """Reads lazily what makes the records, in input order."""
+
+    @abstractmethod
+    def columns(self) -> Sequence[str]:
+        """Columns that every chunk has; any others follow in the order in which they turn up."""
+
+    def chunks(self, size: int, start: int = 0) -> Iterator[Chunk]:
+        """Reads the rows from a place on, at most `size` at a time (see `chunked`)."""
+        return chunked(self.records(), size, self.columns(), start)
+
+    def count(self) -> int:
+        """Reads on to the end, making nothing of the rows, to count them."""
+        return sum(1 for _ in self.records())
+
+
+def chunked(
+    records: Iterable[Make], size: int, columns: Sequence[str] = (), start: int = 0
+) -> Iterator[Chunk]:
     """Groups records into chunks, lazily.
 
+    A chunk ends at a multiple of `size` rows, or early where rows hold much text: so the chunks from one
+    multiple to the next are the same wherever reading starts.
+
     Args:
-        records: Records in input order.
-        size: Most rows a chunk may have; it has fewer where they hold much text.
+        records: What makes the records, in input order.
+        size: Most rows a chunk may have.
         columns: Columns that every chunk has; any others follow in the order in which they turn up.
+        start: Records to skip, a multiple of `size`.
     Yields:
         The chunks.
     """
     held: list[Record] = []
     characters = 0
-    for record in records:
+    for end, make in enumerate(islice(records, start, None), start=1):
+        record = make()
         held.append(record)
         characters += sum(map(len, record.values.values()))
-        if len(held) >= size or characters >= CHUNK_CHARACTERS:
+        if end % size == 0 or characters >= CHUNK_CHARACTERS:
             yield _chunk(held, columns)
             held, characters = [], 0
     if held:

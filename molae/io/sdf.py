@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
 from molae.errors import DataError, RowError
 from molae.io.columns import require_column, unique_names
-from molae.io.records import Chunk, Record, Row, chunked, empty_row
+from molae.io.records import Make, Record, RecordRows, Row, empty_row
 from molae.io.streams import Lines, refusal
 
 RECORD_LIMIT = 1 << 22
@@ -19,7 +20,7 @@ _PROPERTY = re.compile(r">.*?<(.*)>")
 _COUNTS_LINE = 3
 
 
-class SdfFile:
+class SdfFile(RecordRows):
     """Rows of an SD file; each record is a row, whatever is wrong with it.
 
     The columns are the title line as `name`, and the properties as text. What follows the last `$$$$` is a
@@ -39,21 +40,24 @@ class SdfFile:
     ) -> None:
         if smiles_column is not None:
             raise DataError(f"{source}: SD files hold structures, leave out --smiles-column")
-        self.smiles_column = None
-        self.id_column = id_column or _TITLE
+        self.id_column: str = id_column or _TITLE
         self._lines = lines
         self._source = source
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Reads the rows, at most `size` at a time."""
-        return chunked(self._records(), size, (_TITLE,))
-
-    def _records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Make]:
+        """Reads lazily what makes the records."""
         for number, (lines, error) in enumerate(_split(self._lines), start=1):
-            values = {} if error else _values(lines)
             if number == 1 and not error:
-                require_column(list(values), self.id_column, self._source)
-            yield _record(number, lines, values, values.get(self.id_column, "").strip() or None, error)
+                require_column(list(_values(lines)), self.id_column, self._source)
+            yield partial(self._record, number, lines, error)
+
+    def columns(self) -> Sequence[str]:
+        """The column of the title; properties differ from record to record."""
+        return (_TITLE,)
+
+    def _record(self, number: int, lines: list[str], error: RowError | None) -> Record:
+        values = {} if error else _values(lines)
+        return _record(number, lines, values, values.get(self.id_column, "").strip() or None, error)
 
 
 def _split(lines: Lines) -> Iterator[tuple[list[str], RowError | None]]:

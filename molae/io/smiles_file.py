@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from molae.io.columns import choose_id_column, choose_smiles_column, is_smiles_name
-from molae.io.records import Chunk, Record, Row, chunked, empty_row
+from molae.io.records import Make, Record, RecordRows, Row, empty_row
 from molae.io.streams import Lines, refusal
 
 _COLUMNS = ("smiles", "id")
@@ -14,7 +15,7 @@ _COLUMNS = ("smiles", "id")
 _LINE = re.compile(r"\s*(?P<smiles>\S+(?:\s+\|[^|]*\|)?)\s*(?P<id>.*)", re.DOTALL)
 
 
-class SmilesFile:
+class SmilesFile(RecordRows):
     """Rows of a SMILES file.
 
     A first line that begins with `smiles` or another usual column name is a header. An empty line is a row
@@ -39,10 +40,13 @@ class SmilesFile:
         if first and is_smiles_name(first[0]):
             next(lines)
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Reads the rows, at most `size` at a time."""
-        records = (_record(number, line) for number, line in enumerate(self._lines, start=1))
-        return chunked(records, size, _COLUMNS)
+    def records(self) -> Iterator[Make]:
+        """Reads lazily what makes the records."""
+        return (partial(_record, number, line) for number, line in enumerate(self._lines, start=1))
+
+    def columns(self) -> Sequence[str]:
+        """The names given to what stands in a line."""
+        return _COLUMNS
 
 
 def _record(number: int, line: str) -> Record:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from molae.errors import DataError, RowError
+from molae.errors import DamagedError, DataError, RowError
 
 STANDARD_INPUT = "-"
 LINE_LIMIT = 1 << 20
@@ -175,7 +175,7 @@ class Lines(Iterator[str]):
         try:
             return self._text.readline(LINE_LIMIT + 1)
         except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{self._source} is damaged or truncated: {error}") from error
+            raise DamagedError(f"{self._source} is damaged or truncated: {error}") from error
 
     def _skip_rest(self) -> None:
         while (rest := self._read()) and not rest.endswith("\n"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ from jaxtyping import Int
 
 from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
-from molae.io.records import Chunk, Record, Row, chunked
+from molae.io.records import Make, Record, RecordRows, Row
 
 logger = logging.getLogger("molae.io")
 
 _EDGES = "_A.txt"
 
 
-class TUFolder:
+class TUFolder(RecordRows):
     """Graphs of a folder with the files `NAME_A.txt`, `NAME_graph_indicator.txt` and, where the set has them,
     `NAME_node_labels.txt`, `NAME_edge_labels.txt` and `NAME_graph_labels.txt`.
 
@@ -31,7 +32,6 @@ class TUFolder:
         DataError: If the files are missing, damaged, or do not fit together.
     """
 
-    smiles_column = None
     id_column = "graph"
 
     def __init__(self, folder: Path) -> None:
@@ -53,10 +53,13 @@ class TUFolder:
             if self._path(name).exists():
                 logger.info("%s is not read: its attributes are continuous", self._path(name))
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """Gives the graphs, at most `size` at a time."""
-        columns = ("graph",) if self._targets is None else ("graph", "label")
-        return chunked(map(self._record, range(len(self._node_start) - 1)), size, columns)
+    def records(self) -> Iterator[Make]:
+        """Gives what makes the records."""
+        return (partial(self._record, index) for index in range(len(self._node_start) - 1))
+
+    def columns(self) -> Sequence[str]:
+        """The number of the graph, and its label where the set has them."""
+        return ("graph",) if self._targets is None else ("graph", "label")
 
     def _set_edges(self, graph_of: Int[np.ndarray, " n"], count: int) -> None:
         edges = self._read("A")
@@ -113,7 +116,8 @@ def _find_prefix(folder: Path) -> Path:
     found = sorted(folder.glob(f"*{_EDGES}")) or sorted(folder.glob(f"raw/*{_EDGES}"))
     if len(found) != 1:
         raise DataError(
-            f"{folder} has {len(found) or 'no'} files *{_EDGES}, expected a folder of one TUDataset"
+            f"{folder} has {len(found) or 'no'} files *{_EDGES}, expected a folder of one TUDataset, or of"
+            " Parquet files"
         )
     return found[0].with_name(found[0].name.removesuffix(_EDGES))
 

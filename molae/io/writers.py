@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,12 +36,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Yields:
         The temporary path to write to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where this process writes what gets the name `path` when it is complete."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def temporaries(path: Path) -> list[Path]:
+    """The temporary paths of any process for `path`; they outlive a process only where it was killed."""
+    name = re.compile(re.escape(f".{path.name}.") + r"\d+\.tmp")
+    return [each for each in path.parent.glob(".*.tmp") if name.fullmatch(each.name)]
 
 
 def output_suffix(path: Path, allowed: Sequence[str]) -> str:

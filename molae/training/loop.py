@@ -108,6 +108,9 @@ class Loop:
         first = self.fabric.is_global_zero
         self._log = RunLog(self.output, start, self.settings.steps) if first else SilentLog()
         batches = prefetch(self._batch, range(start, self.settings.steps))
+        if first and start:
+            # A run that was killed may have saved the state and no model of it.
+            self._export("last", {})
         self._saved = self._window_start = time.monotonic()
         with closing(self._log), closing(batches), catch_interrupt() as interrupt, _flushed_denormals():
             for batch in batches:

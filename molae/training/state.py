@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from molae.batch.dense import DenseBatch
 from molae.batch.skeletons import SkeletonBatch
 from molae.checkpoint import write_directory
-from molae.errors import TrainingError
+from molae.errors import OutputError, TrainingError
 
 TENSORS = "tensors.safetensors"
 PROGRESS = "progress.json"
@@ -89,15 +89,24 @@ def save_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) 
         tensors: Tensors by name.
     Returns:
         The directory of the state, which appears complete or not at all.
+    Raises:
+        OutputError: If it cannot be written, for want of space for instance.
     """
     path = folder / f"step-{progress.step:08d}"
-    with write_directory(path) as partial:
-        # Cloned, since tied weights share memory, which safetensors refuses.
-        save_file({name: value.detach().cpu().clone() for name, value in tensors.items()}, partial / TENSORS)
-        (partial / PROGRESS).write_text(json.dumps(dataclasses.asdict(progress), indent=2) + "\n")
-    for older in _states(folder):
-        if older != path:
-            shutil.rmtree(older)
+    try:
+        with write_directory(path) as partial:
+            # Cloned, since tied weights share memory, which safetensors refuses.
+            values = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+            save_file(values, partial / TENSORS)
+            (partial / PROGRESS).write_text(json.dumps(dataclasses.asdict(progress), indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        kept = latest_state(folder)
+        hint = f"; the state before, {kept}, stays: make room, then resume" if kept else ""
+        raise OutputError(f"cannot save the state {path}: {error}{hint}") from error
+    # What a run that was killed left half written, too.
+    for other in (*_states(folder), *folder.glob(".step-*")):
+        if other != path:
+            shutil.rmtree(other)
     return path
 
 

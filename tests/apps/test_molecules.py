@@ -9,7 +9,13 @@ from rdkit.Chem import rdDistGeom
 from smallmodel import SCHEMA
 
 from molae.apps import molecules
-from molae.apps.molecules import as_source, as_sources, read_conformers, read_molecule, try_read
+from molae.apps.molecules import (
+    as_source,
+    as_sources,
+    read_conformers,
+    read_molecule,
+    try_read,
+)
 from molae.chem.conformers import embed_conformers
 from molae.errors import DataError, RowError
 from molae.io import Row
@@ -139,3 +145,16 @@ def test_several_conformers_differ() -> None:
 def test_a_single_molecule_is_no_list(single: object) -> None:
     with pytest.raises(DataError, match="put it in a list"):
         as_sources(single)  # type: ignore[arg-type]
+
+
+class _Unwritable(Chem.Mol):
+    """Does as RDKit does with some molecules of damaged SD files."""
+
+    def ToBinary(self, properties: int = 0) -> bytes:
+        raise OverflowError("bad numeric conversion: positive overflow")
+
+
+def test_a_molecule_that_rdkit_cannot_write_is_a_bad_row() -> None:
+    source = as_source(_Unwritable(Chem.MolFromSmiles("C")))
+    assert isinstance(source, RowError)
+    assert source.kind == "invalid"

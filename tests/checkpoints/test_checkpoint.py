@@ -99,6 +99,13 @@ def test_a_directory_appears_complete_or_not_at_all(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["saved"]
 
 
+def test_what_a_killed_process_left_is_removed(model: TinyAutoencoder, saved: Path) -> None:
+    for name in (".saved.abcd_012", ".saved.notes"):
+        (saved.parent / name).mkdir()
+    save_checkpoint(model, saved)
+    assert sorted(path.name for path in saved.parent.iterdir()) == [".saved.notes", "saved"]
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -107,6 +114,15 @@ def test_a_directory_appears_complete_or_not_at_all(saved: Path) -> None:
         (lambda path: (path / CONFIG).write_text("{"), r"config.json is corrupt"),
         (lambda path: (path / CONFIG).write_text("[]"), r"config.json is corrupt"),
         (lambda path: edit(path, schema=None), r"config.json is corrupt: it has no schema"),
+        (lambda path: edit(path, format_version=3.5), r"corrupt: there is no format 3.5"),
+        (lambda path: edit(path, format_version=0), r"corrupt: there is no format 0"),
+        (lambda path: edit(path, format_version=1), r"corrupt: it is no model of format 1"),
+        (lambda path: edit(path, card=[1]), r"corrupt: its card is no table"),
+        (
+            lambda path: edit(path, weights={"../x.safetensors": "0"}),
+            r"corrupt: .*x.safetensors. is no file",
+        ),
+        (lambda path: edit(path, weights={WEIGHTS: 1}), r"is no file of weights with its checksum"),
         (lambda path: edit(path, format_version=99), r"made by a newer molae \(format 99.*upgrade"),
         (
             lambda path: (path / WEIGHTS).write_bytes((path / WEIGHTS).read_bytes()[:-9]),

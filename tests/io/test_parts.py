@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import hashlib
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molae.errors import DataError, RowError
+from molae.errors import DamagedError, DataError, OutputError, RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, PartStore, matrix_column, open_rows, outcome
 
 OPTIONS = {"model": "m", "chunk_size": 2}
@@ -103,7 +106,9 @@ def test_remarks_are_for_those_who_resume_and_not_in_the_output(tmp_path: Path) 
         (RowError("no good"), True, False, True),
         (RowError("no good"), False, False, False),
         (KeyboardInterrupt(), True, True, False),
-        (DataError("damaged"), True, False, False),
+        (DataError("wrong column"), True, False, False),
+        (DamagedError("cut off"), True, False, True),
+        (DamagedError("cut off"), False, False, False),
     ],
 )
 def test_parts_stay_only_where_one_can_go_on_from_them(
@@ -183,3 +188,81 @@ def test_any_finished_chunks_join_in_order(
         store.write(index, pa.table({"n": pa.array(numbers, pa.int64())}), outcome([None] * len(numbers)))
     store.finish()
     assert pq.read_table(output)["n"].to_pylist() == list(range(starts[-1]))
+
+
+def test_a_repaired_input_goes_on_where_its_chunks_are_the_same(tmp_path: Path) -> None:
+    output, source = tmp_path / "out.csv", tmp_path / "in.smi"
+    source.write_text("damaged")
+
+    def damaged() -> None:
+        with PartStore(output, source, OPTIONS) as store:
+            for index, content in enumerate(("same", "other", "beyond")):
+                store.write(index, pa.table({"n": [index]}), {}, content=content)
+            raise DamagedError("cut off")
+
+    with pytest.raises(DamagedError):
+        damaged()
+    source.write_text("repaired")
+    with pytest.raises(DataError, match="another model"):
+        PartStore(output, source, {**OPTIONS, "model": "other"}, resume=True)
+    with PartStore(output, source, OPTIONS, resume=True) as store:
+        assert store.done(0, "same")
+        assert not store.done(1, "repaired")
+        store.write(1, pa.table({"n": [10]}), {}, content="repaired")
+        store.finish(2)
+    assert output.read_text() == "n\n0\n10\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.smi", "out.csv"]
+
+
+def test_what_killed_runs_left_is_swept(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "out.csv"
+    for left in (
+        ".out.csv.99.tmp",
+        ".out.csv.parts.99.tmp/00000000.parquet",
+        "out.csv.parts/.fingerprint.json.9.tmp",
+    ):
+        (tmp_path / left).parent.mkdir(exist_ok=True)
+        (tmp_path / left).write_text("half")
+    (tmp_path / ".out.csv.mine.tmp").write_text("not a temporary file of molae")
+    assert embed(source, output, resume=True) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.csv.mine.tmp", "in.csv", "out.csv"]
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit on files here")
+@pytest.mark.parametrize("at", ["part", "end"])
+def test_where_nothing_can_be_written_earlier_work_stays(tmp_path: Path, source: Path, at: str) -> None:
+    """Real errors of the system: files above a limit are refused as those on a full disk are."""
+    output = tmp_path / "out.csv"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def run(resume: bool) -> None:
+        with PartStore(output, source, OPTIONS, resume) as store:
+            for index in range(30):
+                if not store.done(index):
+                    # No two texts alike, which Parquet would pack well.
+                    count = 2000 if (index, at) == (3, "part") else 100
+                    texts = [hashlib.sha512(f"{index} {k}".encode()).hexdigest() for k in range(count)]
+                    store.write(index, pa.table({"n": texts}), {})
+            store.finish()
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*out\.csv: .*too large.*--resume goes on"):
+            run(resume=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv.parts"]
+    assert len(list((tmp_path / "out.csv.parts").glob("*.parquet"))) == (3 if at == "part" else 30)
+    run(resume=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_folders_that_must_not_be_written_to_are_refused(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(DataError, match=r"cannot write to .*: Read-only file system"):
+        PartStore(tmp_path / "out.csv", source, OPTIONS)

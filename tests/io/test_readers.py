@@ -313,3 +313,14 @@ def test_real_files(name: str, count: int, column: str | None) -> None:
         rows = list(itertools.chain.from_iterable(chunk.rows for chunk in reader))
     assert reader.smiles_column == column
     assert (len(rows), set(kinds(rows))) == (count, {None})
+
+
+def test_parquet_text_that_is_not_utf8_is_damage(tmp_path: Path) -> None:
+    bad = pa.array([b"C", b"C\x96"], pa.binary()).cast(pa.string(), safe=False)
+    with pq.ParquetWriter(tmp_path / "in.parquet", pa.schema({"smiles": pa.string()})) as writer:
+        writer.write_table(pa.table({"smiles": pa.Array.from_buffers(pa.string(), 2, bad.buffers())}))
+    with (
+        open_rows(tmp_path / "in.parquet") as reader,
+        pytest.raises(DataError, match=r"in\.parquet is damaged after row 0.*UTF8"),
+    ):
+        list(reader)

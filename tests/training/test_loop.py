@@ -146,6 +146,19 @@ def test_a_state_of_an_older_version_goes_on(tmp_path: Path, data: Path, use: An
         train(other, data, tmp_path / "run", resume=True)
 
 
+def test_a_model_that_a_killed_run_did_not_save_is_saved_by_the_next(
+    tmp_path: Path, data: Path, use: Any
+) -> None:
+    train(config(), data, tmp_path / "run")
+    weights = tmp_path / "run" / "last" / "weights-01.safetensors"
+    expected = weights.read_bytes()
+    # Killed between the state and its model, half of which is written.
+    (tmp_path / "run" / "last").rename(tmp_path / "run" / ".last.abc_4567")
+    train(config(), data, tmp_path / "run", resume=True)
+    assert weights.read_bytes() == expected
+    assert not (tmp_path / "run" / ".last.abc_4567").exists()
+
+
 def test_validation_and_logging_do_not_change_the_weights(tmp_path: Path, data: Path, use: Any) -> None:
     train(config(), data, tmp_path / "a")
     train(config(validate_every=100, log_every=100, checkpoint_minutes=5), data, tmp_path / "b")

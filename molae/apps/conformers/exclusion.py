@@ -13,12 +13,13 @@ from rdkit.rdBase import BlockLogs
 from molae.apps.conformers.isomers import read_whole
 from molae.apps.molecules import Source as Molecular
 from molae.apps.rows import Source, chunk_sources
-from molae.apps.workers import Workers
+from molae.apps.workers import Workers, keep_failure
 from molae.errors import DataError, LeftOut, RowError
 
 logger = logging.getLogger("molae.apps")
 
 _BLOCK = 14
+_LIMIT = 60.0  # seconds for a molecule
 
 
 def skeleton_key(mol: Chem.Mol) -> str:
@@ -51,7 +52,7 @@ def read_exclusion(paths: Sequence[str | Path], num_workers: int = 0) -> dict[st
     found: dict[str, str] = {}
     for path in map(Path, paths):
         unread: Counter[str] = Counter()
-        with Source(path).open() as reader, Workers(_try_key, num_workers) as workers:
+        with Source(path).open() as reader, Workers(_try_key, num_workers, _LIMIT, keep_failure) as workers:
             chunks = ((None, chunk_sources(chunk)) for chunk in reader)
             keys = [key for _, read in workers.map_chunks(chunks) for key in read]
         for key in keys:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from rdkit import Chem
 
 from molae.apps.conformers.generator import DEFAULT, open_generator
-from molae.apps.conformers.isomers import Isomer, try_isomers
+from molae.apps.conformers.isomers import MAX_ISOMERS, Isomer, try_isomers
 from molae.apps.conformers.sampled import Request, check_request
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import as_source
@@ -91,8 +91,16 @@ def conformers_file(
         resume=resume,
         suffixes=RECORD_SUFFIXES,
         chunk_size=_CHUNK_SIZE,
+        limit=_limit(request, enumerate_stereo),
         progress=progress,
     )
+
+
+def _limit(request: Request, enumerate_stereo: bool) -> float | None:
+    """When a molecule must have hung: its own limit is for each isomer, and asked only between conformers."""
+    if request.time_limit is None:
+        return None
+    return 60.0 + 2.0 * request.time_limit * (MAX_ISOMERS if enumerate_stereo else 1)
 
 
 def _items(chunk: Chunk) -> list[Item]:

@@ -23,6 +23,7 @@ from molae.chem.gfn2 import HARTREE
 from molae.errors import ConfigError, RowError
 from molae.io import Chunk, Reader, Row, digest
 from molae.io.ensembles import ensemble_columns, ensemble_metadata
+from molae.io.readers import shard_places
 
 logger = logging.getLogger("molae.apps")
 
@@ -113,6 +114,8 @@ def prepare_file(
         metadata=ensemble_metadata(asdict(recipe)),
         chunk_size=_CHUNK_SIZE[recipe.level],
         keep_columns=False,
+        # The recipe asks its own limit only now and then.
+        limit=None if recipe.time_limit is None else 60.0 + 2.0 * recipe.time_limit,
         progress=progress,
     )
 
@@ -124,31 +127,37 @@ class _GivenSource(Source):
     references: References = References()
 
     def open(self, chunk_size: int = _CHUNK_SIZE["given"]) -> Reader:
-        return Reader(str(self.path), None, _GivenRows(self), chunk_size)
+        rows = _GivenRows(self)
+        places = None if self.shard is None else shard_places(self.shard, rows.count(), self.path)
+        return Reader(str(self.path), None, rows, chunk_size, places)
 
 
 class _GivenRows:
     """The ensembles of a file as rows of a `molae.io.Reader`."""
 
-    smiles_column = None
-    id_column = None
+    smiles_column: str | None = None
+    id_column: str | None = None
 
     def __init__(self, source: _GivenSource) -> None:
         energy = source.references.energy
         factor = 1.0 if energy is None else _unit(energy)
         found = read_references(source.path, source.references.minima, energy)
         self._molecules, self._factor = found.molecules, factor
+        self.total: int | None = len(found.molecules)
         if found.left_out:
             kinds = ", ".join(f"{kind} {count}" for kind, count in found.left_out.most_common())
             logger.info("%s: %d records left out (%s)", source.path, found.left_out.total(), kinds)
         if energy is not None and all(math.isnan(e) for each in found.molecules for e in each.energies):
             raise ConfigError(f"energy: no record of {source.path} has the property {energy!r}")
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        for start in range(0, len(self._molecules), size):
-            molecules = self._molecules[start : start + size]
+    def count(self) -> int:
+        return len(self._molecules)
+
+    def chunks(self, size: int, start: int = 0) -> Iterator[Chunk]:
+        for first in range(start, len(self._molecules), size):
+            molecules = self._molecules[first : first + size]
             rows = [
-                Row(start + place, mol=each.conformers[0], id=each.name)
+                Row(first + place, mol=each.conformers[0], id=each.name)
                 for place, each in enumerate(molecules, start=1)
             ]
             yield Chunk(rows, self._table(molecules))

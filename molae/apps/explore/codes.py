@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from molae.apps.origin import CodesOrigin
 from molae.errors import DataError
 from molae.io.columns import choose_id_column, choose_smiles_column, unique_names
+from molae.io.parquet_file import parquet_parts
 
 logger = logging.getLogger("molae.apps")
 
@@ -86,7 +87,7 @@ def holds_codes(path: str | Path) -> bool:
     try:
         suffix = _suffix(path)
         if suffix == ".parquet":
-            names = pq.read_schema(path).names
+            names = pq.read_schema(_parquet_files(path)[0]).names
         elif suffix == ".npz":
             names = [name.removesuffix(".npy") for name in zipfile.ZipFile(path).namelist()]
         else:
@@ -100,7 +101,8 @@ def read_codes(path: str | Path, smiles_column: str | None = None, id_column: st
     """Reads a file of codes into memory.
 
     Args:
-        path: A `.parquet`, `.csv`, `.csv.gz` or `.npz` file that `molae embed` wrote.
+        path: A `.parquet`, `.csv`, `.csv.gz` or `.npz` file that `molae embed` wrote, or a folder of its
+            shards in Parquet.
         smiles_column: Name of the SMILES column, or None to find it, if there is any.
         id_column: Name of the column of names, or None to find it, if there is any.
     Returns:
@@ -110,7 +112,7 @@ def read_codes(path: str | Path, smiles_column: str | None = None, id_column: st
     """
     path = Path(path)
     suffix = _suffix(path)
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"there is no file {path}")
     try:
         table, matrix, origin = _READERS[suffix](path)
@@ -135,6 +137,8 @@ def read_codes(path: str | Path, smiles_column: str | None = None, id_column: st
 
 
 def _suffix(path: Path) -> str:
+    if path.is_dir() and _parquet_files(path):
+        return ".parquet"
     for suffix in CODES_SUFFIXES:
         if path.name.lower().endswith(suffix):
             return suffix
@@ -160,12 +164,22 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _read_parquet(path: Path) -> tuple[pa.Table, np.ndarray, CodesOrigin | None]:
-    with pq.ParquetFile(path) as file:
-        table = file.read()
-    origin = CodesOrigin.from_metadata(table.schema.metadata)
+    tables = []
+    for part in _parquet_files(path):
+        with pq.ParquetFile(part) as file:
+            tables.append(file.read())
+    origins = [CodesOrigin.from_metadata(table.schema.metadata) for table in tables]
+    if any(each != origins[0] for each in origins):
+        raise ValueError("its files hold codes of different models: keep those of one model in a folder")
+    origin = origins[0]
+    table = pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
     table = table.rename_columns(unique_names(table.column_names))
     name = _vectors_name(table.column_names)
     return table.drop_columns([name]), _matrix(table[name]), origin
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    return parquet_parts(path) if path.is_dir() else [path]
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -70,7 +71,7 @@ def predict_file(
         return errors, columns
 
     return process_file(
-        Source(source.path, source.smiles_column, source.id_column, source.num_workers, origin.seed),
+        replace(source, seed=origin.seed),
         output,
         featuriser.schema,
         work,
