@@ -109,7 +109,7 @@ def test_what_was_finished_before_the_failure_is_no_loss(run: Run) -> None:
     assert names(Path()) == {"in.smi", "out.parquet"}
 
 
-def test_a_damaged_input_leaves_nothing_behind(run: Run) -> None:
+def test_a_damaged_input_leaves_no_output(run: Run) -> None:
     # Long enough for several chunks to be read before the damage shows.
     lines = "".join(f"C{'O' * (i % 2)} {i * 7919 % 10007}\n" for i in range(4000))
     packed = gzip.compress(lines.encode())
@@ -117,7 +117,8 @@ def test_a_damaged_input_leaves_nothing_behind(run: Run) -> None:
     result = run("embed", "in.smi.gz", "-o", "out.parquet")
     assert result.exit_code == 2
     assert "in.smi.gz is damaged or truncated" in result.stderr.splitlines()[-1]
-    assert names(Path()) == {"in.smi.gz"}
+    # What was done stays, for a run that goes on when the file has been repaired.
+    assert names(Path()) <= {"in.smi.gz", "out.parquet.parts"}
 
 
 def test_arrays_hold_the_same_vectors(run: Run, rows: Path) -> None:
