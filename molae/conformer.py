@@ -59,9 +59,9 @@ class ConformerConfig(Config):
     rounds: PositiveInt = 3
     refinement: PositiveFloat = 1.0
     blur: NonNegativeFloat = 0.1
-    steps: PositiveInt = 8
-    repeats: NonNegativeInt = 4
-    late: float = Field(default=0.6, gt=0, lt=1)
+    steps: PositiveInt = 5
+    repeats: NonNegativeInt = 3
+    late: float = Field(default=0.7, gt=0, lt=1)
 
     @property
     def schedule(self) -> list[tuple[float, float]]:

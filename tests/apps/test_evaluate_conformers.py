@@ -15,7 +15,7 @@ from molae.apps.rows import Source
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.isomers import with_positions
 from molae.chem.parse import parse_smiles, prepare
-from molae.errors import ConfigError, DataError
+from molae.errors import CheckpointError, ConfigError, DataError
 
 SMILES = {"alcohol": "CCCCO", "chiral": "C[C@H](N)CC(=O)O", "xylene": "Cc1ccc(C)cc1"}
 COUNTS = {"alcohol": 3, "chiral": 2, "xylene": 1}
@@ -138,7 +138,7 @@ def test_wrong_options_are_named(references: Path) -> None:
         evaluate_conformers(references, models=["etkdg"])
     with pytest.raises(ConfigError, match="nothing to measure"):
         evaluate_conformers(references, baselines=[])
-    with pytest.raises(ConfigError, match="no conformer generator is called 'magic'"):
+    with pytest.raises(CheckpointError, match="no model 'magic'"):
         evaluate_conformers(references, models=["magic"])
 
 

@@ -20,7 +20,7 @@ LEVEL = LEVELS[0]
 """Level of theory whose conformers are drawn."""
 
 # Conformers that share a start; and starts of a molecule at least, where as many conformers are asked for.
-_SHARED, _FEWEST = 8, 4
+_SHARED, _FEWEST = 12, 4
 # Fewer heavy atoms than this do not tell how hydrogens lie between them.
 _FEWEST_REFINED = 3
 # Conformers that a bond which turns makes of one start, about.
