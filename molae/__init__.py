@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molae.apps.conformers.api import conformers
+    from molae.apps.conformers.codes import decode_conformers, embed_conformers, interpolate_conformers
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.generate import generate_graphs, generate_molecules
@@ -31,11 +32,14 @@ __all__ = [
     "PropertyRegressor",
     "__version__",
     "conformers",
+    "decode_conformers",
     "decode_graphs",
     "embed",
+    "embed_conformers",
     "generate_graphs",
     "generate_molecules",
     "interpolate",
+    "interpolate_conformers",
     "load",
     "pack_graphs",
     "reconstruct",
@@ -46,11 +50,14 @@ _HOMES = {
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
     "conformers": "molae.apps.conformers.api",
+    "decode_conformers": "molae.apps.conformers.codes",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
+    "embed_conformers": "molae.apps.conformers.codes",
     "generate_graphs": "molae.apps.generate",
     "generate_molecules": "molae.apps.generate",
     "interpolate": "molae.apps.reconstruct",
+    "interpolate_conformers": "molae.apps.conformers.codes",
     "load": "molae.apps.loading",
     "pack_graphs": "molae.apps.graphs",
     "reconstruct": "molae.apps.reconstruct",
