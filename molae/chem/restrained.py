@@ -37,7 +37,7 @@ def relax_restrained(
         return pos
     add = field.MMFFAddTorsionConstraint if _has_mmff(posed) else field.UFFAddTorsionConstraint
     for four, angle in zip(atoms.tolist(), np.degrees(angles).tolist(), strict=True):
-        add(*four, False, angle, angle, _STRENGTH)
+        add(*four, False, angle, angle, _STRENGTH)  # type: ignore[call-arg]  # RDKit's stub knows none
     field.Initialize()
     field.Minimize(maxIts=_STEPS)
     return posed.GetConformer().GetPositions()
@@ -52,6 +52,5 @@ def _field(mol: Chem.Mol) -> ForceField | None:
         properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
         return rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
     if rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
-        # RDKit's stub knows no arguments.
-        return rdForceFieldHelpers.UFFGetMoleculeForceField(mol)  # type: ignore[call-arg]
+        return rdForceFieldHelpers.UFFGetMoleculeForceField(mol)
     return None
