@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from molae.apps.conformers.api import conformers
     from molae.apps.conformers.codes import decode_conformers, embed_conformers, interpolate_conformers
+    from molae.apps.conformers.optimise import optimise
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.generate import generate_graphs, generate_molecules
@@ -41,6 +42,7 @@ __all__ = [
     "interpolate",
     "interpolate_conformers",
     "load",
+    "optimise",
     "pack_graphs",
     "reconstruct",
 ]
@@ -59,6 +61,7 @@ _HOMES = {
     "interpolate": "molae.apps.reconstruct",
     "interpolate_conformers": "molae.apps.conformers.codes",
     "load": "molae.apps.loading",
+    "optimise": "molae.apps.conformers.optimise",
     "pack_graphs": "molae.apps.graphs",
     "reconstruct": "molae.apps.reconstruct",
 }
