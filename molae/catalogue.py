@@ -95,7 +95,7 @@ def is_conformer(description: Mapping[str, Any]) -> bool:
 
 def summary_size(description: Mapping[str, Any]) -> int:
     """Numbers of the summary that the codes of a model begin with; 0 where they have none."""
-    summary = description["config"]["encoder"].get("summary")
+    summary = description["config"].get("encoder", {}).get("summary")
     return summary["size"] if summary else 0
 
 

@@ -4,7 +4,8 @@ A conformer is a start, one of a few geometries by distance geometry, and an ang
 The prior of these given the graph is learned by flow matching on the torus of the angles (Lipman 2023,
 arXiv:2210.02747; for torsions as coordinates, Jing 2022, arXiv:2206.01729): an ordinary differential
 equation carries uniform angles to those of low-energy conformers. Its right-hand side sees the graph, and the
-geometry that the angles make, by forces between pairs of atoms (`molae.nn.torques`).
+geometry that the angles make, by forces between pairs of atoms (`molae.nn.torques`). What angles alone cannot
+set right, rings and bond angles, a few rounds of such forces on the atoms themselves refine.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from molae.batch.skeletons import SkeletonBatch, SkeletonSchema
-from molae.nn.rigid import RigidScore
-from molae.nn.torques import Context, GraphContext, TorqueField
-from molae.ops import turn_bonds
+from molae.nn.torques import Context, GraphContext, Refiner, TorqueField
+from molae.ops import superposed_deviation, turn_bonds
 from molae.registry import Config
 
 _EVALUATION_SEED = 0
+# Deviations below this, in Å, count as this: the gradient of a root has no bound at zero.
+_LEAST_DEVIATION = 0.02
 
 
 class ConformerConfig(Config):
@@ -37,10 +39,14 @@ class ConformerConfig(Config):
         pair_width: Channels of a pair of atoms.
         layers: Layers of attention on the graph.
         heads: Attention heads.
-        draws: Conformers and times that are drawn for each molecule of a training batch.
+        draws: Conformers and times that the flow is taught for each molecule of a training batch.
         fit_scale: Starts that come nearer to a conformer by so much, in Å, are drawn e times as often for it.
-        choice: Weight of the term that teaches which start to take.
+        rounds: Rounds in which positions are refined.
+        refinement: Weight of the term that teaches that.
+        blur: Standard deviation of what is added to the angles before the refinement is taught, in radians.
         steps: Steps of the integration when sampling.
+        repeats: How often the last part of the way is gone again.
+        late: Time at which that part begins.
     """
 
     kind: Literal["conformer"] = "conformer"
@@ -50,8 +56,22 @@ class ConformerConfig(Config):
     heads: PositiveInt = 8
     draws: PositiveInt = 4
     fit_scale: PositiveFloat = 0.15
-    choice: NonNegativeFloat = 0.1
+    rounds: PositiveInt = 3
+    refinement: PositiveFloat = 1.0
+    blur: NonNegativeFloat = 0.1
     steps: PositiveInt = 8
+    repeats: NonNegativeInt = 4
+    late: float = Field(default=0.6, gt=0, lt=1)
+
+    @property
+    def schedule(self) -> list[tuple[float, float]]:
+        """Time and length of each step of sampling.
+
+        To go the last part of the way again, from where it led, moves conformers towards the mode near them,
+        as a mean shift does: they are likelier, and less spread, than what the flow alone would draw.
+        """
+        even = [(step / self.steps, 1 / self.steps) for step in range(self.steps)]
+        return even + [(self.late, 1 - self.late)] * self.repeats
 
 
 @dataclass(frozen=True)
@@ -61,10 +81,12 @@ class Turned:
     Attributes:
         start: Place of the start of each conformer.
         angles: By how much each bond of it turns, in radians.
+        pos: Positions of the heavy atoms after refinement, in Å.
     """
 
     start: Int[Tensor, " c"]
     angles: Float[Tensor, "c t"]
+    pos: Float[Tensor, "c m 3"]
 
 
 class ConformerModel(nn.Module):
@@ -89,7 +111,7 @@ class ConformerModel(nn.Module):
             config.heads,
         )
         self.field = TorqueField(config.width, config.pair_width)
-        self.score = RigidScore(config.pair_width)
+        self.refine = Refiner(config.pair_width, config.rounds)
 
     def forward(self, batch: SkeletonBatch) -> dict[str, Tensor]:
         """The same as `loss`, so that wrappers which call the module train it."""
@@ -118,7 +140,7 @@ class ConformerModel(nn.Module):
         terms = self._terms(batch, generator)
         return {**terms, "loss": torch.stack(list(terms.values())).sum(0)}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(self, batch: SkeletonBatch, n: int, seed: int = 0) -> Turned:
         """Draws conformers of one molecule.
 
@@ -129,77 +151,99 @@ class ConformerModel(nn.Module):
         Returns:
             The conformers. Their noise is spread evenly, by a scrambled Sobol sequence.
         """
-        context = self.context(batch)
-        start = self._pick(batch, context, n, seed)
-        row = torch.zeros(n, dtype=torch.int64, device=start.device)
-        context, bonds, moved = context.take(row), batch.bonds[row], batch.moved[row]
+        # Shuffled: points of a Sobol sequence a power of two apart lie in the same part of the torus.
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        start = order.to(batch.starts.device) % batch.starts.shape[1]
+        row = torch.zeros_like(start)
+        context, bonds, moved = self.context(batch).take(row), batch.bonds[row], batch.moved[row]
         angles = (2 * _even_noise(n, bonds.shape[1], seed).to(start.device) - 1) * math.pi
         pos = turn_bonds(batch.starts[0, start], bonds, moved, angles)
-        for step in range(self.config.steps if bonds.shape[1] else 0):
-            time = torch.full((n,), step / self.config.steps, device=start.device)
-            turn = self.field(context, pos, time, bonds, moved) / self.config.steps
+        for begin, length in self.config.schedule if bonds.shape[1] else ():
+            time = torch.full((n,), begin, device=start.device)
+            turn = self.field(context, pos, time, bonds, moved) * length
             pos, angles = turn_bonds(pos, bonds, moved, turn), angles + turn
-        return Turned(start, angles)
-
-    def _pick(self, batch: SkeletonBatch, context: Context, n: int, seed: int) -> Int[Tensor, " c"]:
-        """Draws starts by their scores, each as often as its share says, up to one."""
-        row = torch.zeros(batch.starts.shape[1], dtype=torch.int64, device=batch.starts.device)
-        scores = self.score(context.take(row), batch.starts[0], batch.bonds[row], batch.moved[row])
-        generator = torch.Generator().manual_seed(seed)
-        places = (torch.arange(n) + torch.rand(1, generator=generator)) / n
-        ends = scores.softmax(0).cumsum(0).cpu()
-        picked = torch.searchsorted(ends, places).clamp(max=len(ends) - 1)
-        return picked[torch.randperm(n, generator=generator)].to(scores.device)
+        return Turned(start, angles, self.refine(context, pos))
 
     def _terms(self, batch: SkeletonBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
-        context = self.context(batch)
-        terms = {"flow": self._flow(batch, context, generator)}
-        if self.config.choice:
-            terms["choice"] = self.config.choice * self._choice(batch, context)
-        return terms
-
-    def _flow(
-        self, batch: SkeletonBatch, context: Context, generator: torch.Generator | None
-    ) -> Float[Tensor, " b"]:
-        """Mean squared error of the angular velocity, in square radians."""
-        draws = self.config.draws
-        row = torch.arange(len(batch), device=batch.starts.device).repeat_interleave(draws)
-        pos, target = self._draw(batch, row, generator)
-        bonds, moved = batch.bonds[row], batch.moved[row]
-        real = (batch.fold[row] > 0).to(pos.dtype)
-        period = 2 * math.pi / batch.fold[row].clamp(min=1)
-        noise = (2 * _uniform(target.shape, pos, generator) - 1) * math.pi
-        # The nearest of the turns that come to the same.
-        velocity = target - noise
-        velocity = (velocity - period * (velocity / period).round()) * real
-        time = _uniform((len(row),), pos, generator)
-        now = turn_bonds(pos, bonds, moved, (noise + time.unsqueeze(1) * velocity) * real)
-        error = (self.field(context.take(row), now, time, bonds, moved) - velocity) * real
-        squares = error.square().sum(1) / real.sum(1).clamp(min=1)
-        return squares.unflatten(0, (-1, draws)).mean(1)
+        context, rows = self.context(batch), torch.arange(len(batch), device=batch.starts.device)
+        repeated = rows.repeat(self.config.draws)
+        flow = self._flow(context.take(repeated), self._draw(batch, repeated, generator), generator)
+        # What refines learns far sooner than the flow: one draw is enough.
+        refinement = self._refinement(context, self._draw(batch, rows, generator), generator)
+        return {
+            "flow": flow.unflatten(0, (self.config.draws, -1)).mean(0),
+            "refinement": self.config.refinement * refinement,
+        }
 
     def _draw(
         self, batch: SkeletonBatch, row: Int[Tensor, " x"], generator: torch.Generator | None
-    ) -> tuple[Float[Tensor, "x m 3"], Float[Tensor, "x t"]]:
-        """Starts, and the angles by which they turn into conformers; half of both in mirror images."""
+    ) -> _Drawn:
+        """Draws conformers, and starts for them; half of them in mirror images."""
         conformer = torch.multinomial(batch.weights[row], 1, generator=generator).squeeze(1)
         fit = batch.fit[row, conformer]
         likely = (-(fit - fit.min(1, keepdim=True).values) / self.config.fit_scale).exp()
         start = torch.multinomial(likely, 1, generator=generator).squeeze(1)
         sign = (2 * (_uniform((len(row),), fit, generator) < 0.5) - 1).to(fit.dtype)
-        pos = batch.starts[row, start] * sign.view(-1, 1, 1)
-        return pos, batch.turns[row, conformer, start] * sign.unsqueeze(1)
+        return _Drawn(
+            start=batch.starts[row, start] * sign.view(-1, 1, 1),
+            turns=batch.turns[row, conformer, start] * sign.unsqueeze(1),
+            target=batch.positions[row, conformer, start] * sign.view(-1, 1, 1),
+            mask=batch.mask[row],
+            bonds=batch.bonds[row],
+            moved=batch.moved[row],
+            fold=batch.fold[row],
+        )
 
-    def _choice(self, batch: SkeletonBatch, context: Context) -> Float[Tensor, " b"]:
-        """Cross-entropy of the starts' scores against how well each fits the conformers."""
-        b, s = batch.starts.shape[:2]
-        row = torch.arange(b, device=batch.starts.device).repeat_interleave(s)
-        scores = self.score(context.take(row), batch.starts.flatten(0, 1), batch.bonds[row], batch.moved[row])
-        there = batch.fit.isfinite().any(1)
-        logits = scores.unflatten(0, (b, s)).masked_fill(~there, -torch.inf).log_softmax(1)
-        fit = batch.fit.masked_fill(batch.fit.isinf(), 1e3)
-        wanted = (-fit / self.config.fit_scale).softmax(-1) * batch.weights.unsqueeze(-1)
-        return -(wanted.sum(1) * logits.masked_fill(~there, 0)).sum(1)
+    def _flow(
+        self, context: Context, drawn: _Drawn, generator: torch.Generator | None
+    ) -> Float[Tensor, " x"]:
+        """Mean squared error of the angular velocity, in square radians."""
+        real = (drawn.fold > 0).to(drawn.start.dtype)
+        period = 2 * math.pi / drawn.fold.clamp(min=1)
+        noise = (2 * _uniform(drawn.turns.shape, drawn.start, generator) - 1) * math.pi
+        # The nearest of the turns that come to the same.
+        velocity = drawn.turns - noise
+        velocity = (velocity - period * (velocity / period).round()) * real
+        time = _uniform((len(real),), drawn.start, generator)
+        turn = (noise + time.unsqueeze(1) * velocity) * real
+        pos = turn_bonds(drawn.start, drawn.bonds, drawn.moved, turn)
+        error = (self.field(context, pos, time, drawn.bonds, drawn.moved) - velocity) * real
+        return error.square().sum(1) / real.sum(1).clamp(min=1)
+
+    def _refinement(
+        self, context: Context, drawn: _Drawn, generator: torch.Generator | None
+    ) -> Float[Tensor, " x"]:
+        """RMSD between turned starts, refined, and the conformers that they were turned to, in Å."""
+        blur = self.config.blur * torch.randn(
+            drawn.turns.shape, generator=generator, device=drawn.turns.device, dtype=drawn.turns.dtype
+        )
+        turn = (drawn.turns + blur) * (drawn.fold > 0)
+        pos = turn_bonds(drawn.start, drawn.bonds, drawn.moved, turn)
+        deviation = superposed_deviation(self.refine(context, pos), drawn.target, drawn.mask)
+        return (deviation + _LEAST_DEVIATION**2).sqrt()
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Conformers drawn for training, each with the start that is turned to it.
+
+    Attributes:
+        start: Positions of the start in Å.
+        turns: Angles, in radians, by which its bonds turn to be those of the conformer.
+        target: Positions of the conformer in Å.
+        mask: As in `SkeletonBatch`, likewise below.
+        bonds: As there.
+        moved: As there.
+        fold: As there.
+    """
+
+    start: Float[Tensor, "x m 3"]
+    turns: Float[Tensor, "x t"]
+    target: Float[Tensor, "x m 3"]
+    mask: Bool[Tensor, "x m"]
+    bonds: Int[Tensor, "x t 2"]
+    moved: Bool[Tensor, "x t m"]
+    fold: Int[Tensor, "x t"]
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -75,24 +75,25 @@ def test_the_order_of_the_atoms_does_not_matter(model: ConformerModel) -> None:
 
 def test_padding_changes_nothing(model: ConformerModel, batch: SkeletonBatch) -> None:
     expected = field_of(model, batch, batch.starts[:, 0])
-    scores = model.score(model.context(batch), batch.starts[:, 0], batch.bonds, batch.moved)
+    refined = model.refine(model.context(batch), batch.starts[:, 0])
     for place, smiles in enumerate(SMILES):
         alone = small_dataset().batch(np.array([place]))
         pos = alone.starts[:, 0].double()
         found = field_of(model, alone, pos)
         torch.testing.assert_close(found[0], expected[place, : found.shape[1]], atol=1e-6, rtol=0, msg=smiles)
-        score = model.score(model.context(alone), pos, alone.bonds, alone.moved)
-        torch.testing.assert_close(score[0], scores[place], atol=1e-6, rtol=0, msg=smiles)
+        own = model.refine(model.context(alone), pos)[0]
+        torch.testing.assert_close(own, refined[place, : len(own)], atol=1e-6, rtol=0, msg=smiles)
 
 
-def test_starts_are_scored_by_what_does_not_turn(model: ConformerModel) -> None:
-    from molae.ops import turn_bonds
-
-    batch = small_dataset().batch(np.array([2]))
-    pos, context = batch.starts[:, 0].double(), model.context(batch)
-    turned = turn_bonds(pos, batch.bonds, batch.moved, torch.ones(1, batch.bonds.shape[1]).double())
-    scores = [model.score(context, each, batch.bonds, batch.moved) for each in (pos, turned)]
-    torch.testing.assert_close(*scores, atol=1e-9, rtol=0)
+def test_refinement_moves_with_the_pose(model: ConformerModel, batch: SkeletonBatch) -> None:
+    context, pos = model.context(batch), batch.starts[:, 0]
+    rotation = torch.from_numpy(Rotation.random(rng=np.random.default_rng(1)).as_matrix())
+    refined = model.refine(context, pos)
+    assert (refined - pos)[batch.mask].abs().max() > 1e-4
+    for reflect in (1, -1):
+        found = model.refine(context, reflect * pos @ rotation.T + 1.0)
+        expected = reflect * refined @ rotation.T + 1.0
+        torch.testing.assert_close(found[batch.mask], expected[batch.mask], atol=1e-9, rtol=0)
 
 
 def test_gradients_are_finite_where_atoms_coincide(model: ConformerModel, batch: SkeletonBatch) -> None:

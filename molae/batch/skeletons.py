@@ -63,6 +63,7 @@ class SkeletonRecord:
         starts: Positions in Å, or none.
         turns: Angles, in radians, by which the bonds of each start turn to be those of each conformer.
         fit: Heavy-atom RMSD, in Å, that then is left.
+        positions: Positions of each conformer in Å, its atoms as in each start.
         weights: Share of each conformer in the ensemble.
         row: Number of the source row.
     """
@@ -77,6 +78,7 @@ class SkeletonRecord:
     starts: Float[np.ndarray, "s n 3"]
     turns: Float[np.ndarray, "c s t"]
     fit: Float[np.ndarray, "c s"]
+    positions: Float[np.ndarray, "c s n 3"]
     weights: Float[np.ndarray, " c"]
     row: int = 0
 
@@ -100,6 +102,7 @@ class SkeletonBatch:
         starts: As there.
         turns: As there.
         fit: As there; infinite at padding.
+        positions: As there.
         weights: As there; 0 at padding.
     """
 
@@ -114,6 +117,7 @@ class SkeletonBatch:
     starts: Float[Tensor, "b s m 3"]
     turns: Float[Tensor, "b c s t"]
     fit: Float[Tensor, "b c s"]
+    positions: Float[Tensor, "b c s m 3"]
     weights: Float[Tensor, "b c"]
 
     def __len__(self) -> int:
@@ -142,6 +146,7 @@ def collate_skeletons(records: Sequence[SkeletonRecord]) -> SkeletonBatch:
         "starts": np.zeros((b, s, m, 3), np.float32),
         "turns": np.zeros((b, c, s, t), np.float32),
         "fit": np.full((b, c, s), np.inf, np.float32),
+        "positions": np.zeros((b, c, s, m, 3), np.float32),
         "weights": np.zeros((b, c), np.float32),
     }
     for place, each in enumerate(records):
@@ -153,7 +158,19 @@ def collate_skeletons(records: Sequence[SkeletonRecord]) -> SkeletonBatch:
     return SkeletonBatch(**{name: torch.from_numpy(values) for name, values in arrays.items()})
 
 
-_PADDED = ("nodes", "edges", "hops", "bonds", "moved", "fold", "starts", "turns", "fit", "weights")
+_PADDED = (
+    "nodes",
+    "edges",
+    "hops",
+    "bonds",
+    "moved",
+    "fold",
+    "starts",
+    "turns",
+    "fit",
+    "positions",
+    "weights",
+)
 
 
 class SkeletonDataset:
@@ -227,6 +244,7 @@ _STORED: dict[str, tuple[type[np.generic], str]] = {
     "starts": (np.float32, "sn3"),
     "turns": (np.float16, "cst"),
     "fit": (np.float16, "cs"),
+    "positions": (np.float16, "csn3"),
     "weights": (np.float32, "c"),
 }
 

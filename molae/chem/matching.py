@@ -27,10 +27,12 @@ class Match:
     Attributes:
         turns: Angles, in radians, by which the bonds of each start turn to be those of each conformer.
         fit: Heavy-atom RMSD, in Å, that then is left.
+        orders: Order in which to read the atoms of each conformer, for each start.
     """
 
     turns: Float[np.ndarray, "c s t"]
     fit: Float[np.ndarray, "c s"]
+    orders: Int[np.ndarray, "c s a"]
 
 
 def match_starts(
@@ -62,7 +64,7 @@ def match_starts(
         fit[:, place] = [
             rmsd_superposed(one[heavy], other[heavy], same) for one, other in zip(turned, read, strict=True)
         ]
-    return Match(turns, fit)
+    return Match(turns, fit, orders)
 
 
 def _alike(

@@ -35,8 +35,13 @@ def conformers(
     output: Output,
     n: Annotated[int, typer.Option("-n", "--conformers", min=1, help="Conformers of a molecule.")] = 50,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="What makes the conformers: etkdg.")
-    ] = "etkdg",
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|PATH",
+            help="Model that draws the conformers; or etkdg, for RDKit's ETKDGv3 alone.",
+        ),
+    ] = "conformer",
     relax: Annotated[
         Relaxation,
         typer.Option("--relax", help="Relax by MMFF94s, or by GFN2-xTB (needs tblite), and sort by energy."),

@@ -26,7 +26,7 @@ def models() -> None:
         card = description["card"]
         table.add_row(
             name,
-            str(description["config"]["code_size"]),
+            str(description["config"].get("code_size", "-")),
             str(description["schema"]["max_nodes"]),
             str(card.get("data", "-")),
             _measured(card),

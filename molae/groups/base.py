@@ -16,8 +16,14 @@ class Group(ABC, Generic[Element]):
     """A group that acts from the left on batches whose axis 0 counts graphs and axis 1 nodes.
 
     An `Element` is a tensor, or a tuple of tensors, with one group element for each graph of the batch.
-    Every group fulfils `act(compose(a, b), x) == act(a, act(b, x))`.
+    Every group fulfils `act(compose(a, b), x) == act(a, act(b, x))`; those that are not `exact` only as well
+    as their data can be resampled.
     """
+
+    @property
+    def exact(self) -> bool:
+        """Whether the action is one to rounding; False where it resamples data, such as images."""
+        return True
 
     @abstractmethod
     def identity(

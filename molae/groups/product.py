@@ -41,6 +41,11 @@ class DirectProduct(Group[ProductElement[First, Second]]):
     first: Group[First]
     second: Group[Second]
 
+    @property
+    def exact(self) -> bool:
+        """Whether both factors act exactly."""
+        return self.first.exact and self.second.exact
+
     def identity(
         self, batch_size: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
     ) -> ProductElement[First, Second]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,18 +33,42 @@ class Context:
     """What the graphs alone tell, computed once for all conformers and times.
 
     Attributes:
-        pairs: Channels of each pair of atoms, the same for (i, j) and (j, i).
-        real: 1 for pairs of two different atoms, 0 at padding and for an atom with itself.
+        pairs: Channels of each pair of two different atoms (see `Pairs`).
+        real: 1 for pairs of real atoms, 0 at padding.
         turning: Channels of each rotatable bond, the same for both directions.
     """
 
-    pairs: Float[Tensor, "b m m p"]
-    real: Float[Tensor, "b m m"]
+    pairs: Float[Tensor, "b x p"]
+    real: Float[Tensor, "b x"]
     turning: Float[Tensor, "b t d"]
 
     def take(self, index: Int[Tensor, " c"]) -> Context:
         """The context of some graphs, which may repeat."""
         return Context(self.pairs[index], self.real[index], self.turning[index])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of different nodes, each once.
+
+    Attributes:
+        ends: First and second node of each pair; the first comes earlier.
+        either: 1 where a node is one of a pair.
+        signed: 1 where a node is the first of a pair, -1 where it is the second.
+    """
+
+    ends: Int[Tensor, "2 x"]
+    either: Float[Tensor, "m x"]
+    signed: Float[Tensor, "m x"]
+
+
+@lru_cache(maxsize=128)
+def all_pairs(size: int, device: torch.device) -> Pairs:
+    """The pairs of so many nodes."""
+    ends = torch.triu_indices(size, size, 1, device=device)
+    nodes = torch.arange(size, device=device).unsqueeze(1)
+    first, second = (nodes == ends[0]).float(), (nodes == ends[1]).float()
+    return Pairs(ends, first + second, first - second)
 
 
 class GraphContext(nn.Module):
@@ -90,12 +115,72 @@ class GraphContext(nn.Module):
         for layer, scores in zip(self.layers, bias.split(self.heads, dim=1), strict=True):
             nodes = layer(nodes, batch.mask, scores)
         sums, factors = self.ends(nodes).chunk(2, dim=-1)
-        pairs = between + sums.unsqueeze(2) + sums.unsqueeze(1) + factors.unsqueeze(2) * factors.unsqueeze(1)
-        real = batch.mask.unsqueeze(2) & batch.mask.unsqueeze(1)
-        real = real & ~torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
-        return Context(
-            self.mix(nn.functional.silu(pairs)), real.to(pairs.dtype), _both_ways(nodes, batch.bonds)
+        i, j = all_pairs(nodes.shape[1], nodes.device).ends
+        pairs = between[:, i, j] + sums[:, i] + sums[:, j] + factors[:, i] * factors[:, j]
+        real = (batch.mask[:, i] & batch.mask[:, j]).to(nodes.dtype)
+        return Context(self.mix(nn.functional.silu(pairs)), real, _both_ways(nodes, batch.bonds))
+
+
+class PairForces(nn.Module):
+    """Forces on atoms along the lines to all others, once told who is near.
+
+    Args:
+        pair_width: Channels of a pair of atoms.
+        seen: Channels of the time, 0 where there is none.
+    """
+
+    def __init__(self, pair_width: int, seen: int = 0) -> None:
+        super().__init__()
+        self.time = None
+        if seen:
+            self.time = nn.Sequential(nn.Linear(seen, 64), nn.SiLU(), nn.Linear(64, 3 * pair_width))
+        self.gather = nn.Linear(RADIAL, pair_width, bias=False)
+        self.node = nn.Sequential(nn.Linear(pair_width, 64), nn.SiLU(), nn.Linear(64, pair_width))
+        self.distance = nn.Linear(RADIAL, pair_width, bias=False)
+        self.strength = nn.Sequential(
+            nn.SiLU(), nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, 1)
         )
+        self.profile = nn.Linear(pair_width, RADIAL)
+        for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
+            nn.init.zeros_(parameter)
+
+    def forward(
+        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
+    ) -> Float[Tensor, "c m 3"]:
+        """Returns the sum of the forces on each atom.
+
+        Args:
+            context: What the graphs tell, a row for each conformer.
+            pos: Positions in Å.
+            seen: The time as the network sees it, where there is one.
+        """
+        which = all_pairs(pos.shape[1], pos.device)
+        i, j = which.ends
+        pairs, start = context.pairs, None
+        if self.time is not None:
+            gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
+            pairs = pairs * (1 + gain) + shift
+        away = pos[:, i] - pos[:, j]
+        distance = safe_norm(away).squeeze(-1)
+        radial = radial_basis(distance) * context.real.unsqueeze(-1)
+        # 0.3: a sum over some tens of neighbours is to come out of the order of one.
+        near = which.either.to(pairs.dtype) @ (self.gather(radial) * pairs)
+        nodes = self.node(0.3 * near)
+        hidden = pairs * (1 + self.distance(radial)) + nodes[:, i] + nodes[:, j]
+        if start is not None:
+            hidden = hidden + start
+        profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
+        strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
+        return _sum_forces(strength, away, which)
+
+
+@full_precision
+def _sum_forces(
+    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], which: Pairs
+) -> Float[Tensor, "c m 3"]:
+    """The sum of the forces on each atom, opposite on both ends of each pair."""
+    force = strength.to(away.dtype).unsqueeze(-1) * safe_normalise(away)
+    return which.signed.to(away.dtype) @ force
 
 
 class TorqueField(nn.Module):
@@ -109,17 +194,8 @@ class TorqueField(nn.Module):
     def __init__(self, width: int, pair_width: int) -> None:
         super().__init__()
         seen = 1 + 2 * len(_FREQUENCIES)
-        self.time = nn.Sequential(nn.Linear(seen, 64), nn.SiLU(), nn.Linear(64, 3 * pair_width))
-        self.gather = nn.Linear(RADIAL, pair_width, bias=False)
-        self.node = nn.Sequential(nn.Linear(pair_width, 64), nn.SiLU(), nn.Linear(64, pair_width))
-        self.distance = nn.Linear(RADIAL, pair_width, bias=False)
-        self.strength = nn.Sequential(
-            nn.SiLU(), nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, 1)
-        )
-        self.profile = nn.Linear(pair_width, RADIAL)
+        self.forces = PairForces(pair_width, seen)
         self.inertia = nn.Sequential(nn.Linear(2 * width + seen, 64), nn.SiLU(), nn.Linear(64, 1))
-        for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
-            nn.init.zeros_(parameter)
 
     def forward(
         self,
@@ -139,27 +215,34 @@ class TorqueField(nn.Module):
             moved: Whether an atom lies behind the second end of a bond.
         """
         seen = _fourier(time)
-        torque = _torques(self._forces(context, pos, seen), pos, bonds, moved)
+        torque = _torques(self.forces(context, pos, seen), pos, bonds, moved)
         turning = torch.cat([context.turning, seen.unsqueeze(1).expand(-1, bonds.shape[1], -1)], dim=-1)
         return torque * self.inertia(turning).squeeze(-1).exp()
 
-    def _forces(
-        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"]
-    ) -> Float[Tensor, "c m 3"]:
-        """The sum of the forces on each atom."""
-        gain, shift, start = self.time(seen)[:, None, None].chunk(3, dim=-1)
-        away = pos.unsqueeze(2) - pos.unsqueeze(1)
-        distance = safe_norm(away).squeeze(-1)
-        radial = radial_basis(distance) * context.real.unsqueeze(-1)
-        pairs = context.pairs * (1 + gain) + shift
-        # 0.3: a sum over some tens of neighbours is to come out of the order of one.
-        nodes = self.node(0.3 * (self.gather(radial) * pairs).sum(2))
-        hidden = pairs * (1 + self.distance(radial)) + nodes.unsqueeze(2) + nodes.unsqueeze(1) + start
-        strength = self.strength(hidden).squeeze(-1) + (self.profile(nn.functional.silu(pairs)) * radial).sum(
-            -1
-        )
-        strength = strength * context.real * (distance < _REACH)
-        return (strength.unsqueeze(-1) * safe_normalise(away)).sum(2)
+
+class Refiner(nn.Module):
+    """Moves the atoms of conformers, a little at a time, by forces between pairs of them.
+
+    Args:
+        pair_width: Channels of a pair of atoms.
+        rounds: How often they move, each time by forces of their own.
+    """
+
+    def __init__(self, pair_width: int, rounds: int) -> None:
+        super().__init__()
+        self.rounds = nn.ModuleList(PairForces(pair_width) for _ in range(rounds))
+
+    def forward(self, context: Context, pos: Float[Tensor, "c m 3"]) -> Float[Tensor, "c m 3"]:
+        """Returns the new positions, in Å.
+
+        Args:
+            context: What the graphs tell, a row for each conformer.
+            pos: Positions in Å.
+        """
+        for forces in self.rounds:
+            # 0.1 Å for a force of one: what is to be set right is of that order.
+            pos = pos + 0.1 * forces(context, pos).to(pos.dtype)
+        return pos
 
 
 @full_precision

@@ -4,6 +4,7 @@ from molae.ops.norms import safe_norm, safe_normalise
 from molae.ops.orthogonalise import align_rotation, gram_schmidt_frame, lowdin_frame
 from molae.ops.precision import full_precision
 from molae.ops.sinkhorn import assign, sinkhorn
+from molae.ops.superposition import superposed_deviation
 from molae.ops.turning import turn_bonds
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "safe_norm",
     "safe_normalise",
     "sinkhorn",
+    "superposed_deviation",
     "turn_bonds",
 ]

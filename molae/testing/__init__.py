@@ -1,7 +1,7 @@
 """The contract suite: what components must do, as assertions on anyone's own.
 
-`check_encoder`, `check_aligner`, `check_decoder` and `check_regulariser` run all assertions on a component
-and report what failed by name. Hypothesis strategies are in `molae.testing.strategies`.
+`check_encoder`, `check_aligner`, `check_decoder`, `check_regulariser` and `check_group` run all assertions on
+a component and report what failed by name. Hypothesis strategies are in `molae.testing.strategies`.
 """
 
 from molae.testing.actions import frame_determined
@@ -35,6 +35,7 @@ from molae.testing.encoders import (
     check_encoder,
     encoder_checks,
 )
+from molae.testing.equivariance import equivariance_gap
 from molae.testing.fixtures import (
     ISOMER_SCHEMA,
     SCHEMA,
@@ -47,6 +48,15 @@ from molae.testing.fixtures import (
     isomers,
     symmetric_graphs,
     with_generic_weights,
+)
+from molae.testing.groups import (
+    assert_action_composes,
+    assert_associative,
+    assert_closed,
+    assert_identity_neutral,
+    assert_inverse_undoes,
+    assert_sampling_seeded,
+    check_group,
 )
 from molae.testing.motions import Motion, mirror_image
 from molae.testing.reconstruction import WithStandInDecoder, assert_reconstruction_equivariant
@@ -68,11 +78,14 @@ __all__ = [
     "Report",
     "WithStandInDecoder",
     "all_graphs",
+    "assert_action_composes",
     "assert_alignment_equivariant",
     "assert_alignment_padding_invariant",
     "assert_alignment_trains",
+    "assert_associative",
     "assert_batch_independent",
     "assert_chiral_pairs_differ",
+    "assert_closed",
     "assert_codes_decoded_alone",
     "assert_decoder_deterministic",
     "assert_decoder_gradients",
@@ -81,12 +94,15 @@ __all__ = [
     "assert_deterministic",
     "assert_finite_gradients",
     "assert_frame_determined",
+    "assert_identity_neutral",
     "assert_invariant",
+    "assert_inverse_undoes",
     "assert_mirror_parity",
     "assert_noise_seeded",
     "assert_padding_invariant",
     "assert_reconstruction_equivariant",
     "assert_regulariser_gradients",
+    "assert_sampling_seeded",
     "assert_slots_consistent",
     "assert_symmetric_edges",
     "assert_terms_mirror",
@@ -98,11 +114,13 @@ __all__ = [
     "check_aligner",
     "check_decoder",
     "check_encoder",
+    "check_group",
     "check_regulariser",
     "chiral_pairs",
     "degenerate_graphs",
     "dense",
     "encoder_checks",
+    "equivariance_gap",
     "frame_determined",
     "isomer_pairs",
     "isomers",

@@ -24,7 +24,7 @@ def record(smiles: str, conformers: int = 3, starts: int = 2, row: int = 0) -> S
     found = skeleton(mol)
     made = sample_etkdg(mol, starts + conformers, 0)
     match = match_starts(mol, found.torsions, made[:starts], made[starts:])
-    return make_record(found, "mmff", made[:starts], match)
+    return make_record(found, "mmff", made[:starts], made[starts:], match)
 
 
 @cache
@@ -37,6 +37,7 @@ def small_conformer_model() -> ConformerModel:
     """The model, whose forces are not all zero."""
     torch.manual_seed(0)
     model = ConformerModel(CONFIG, skeleton_schema())
-    for parameter in model.field.strength[-1].parameters():
-        torch.nn.init.normal_(parameter)
+    for forces in (model.field.forces, *model.refine.rounds):
+        for parameter in forces.strength[-1].parameters():
+            torch.nn.init.normal_(parameter)
     return model.eval()

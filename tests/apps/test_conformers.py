@@ -13,7 +13,7 @@ from molae.apps.conformers.isomers import read_whole, sample_isomers, try_isomer
 from molae.apps.conformers.sampled import Request, sample_conformers
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.isomers import keep_configurations, with_positions
-from molae.errors import ConfigError, RowError
+from molae.errors import MolaeError, RowError
 
 IBUPROFEN = "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O"
 
@@ -47,7 +47,7 @@ def test_every_conformer_is_the_isomer_of_the_input() -> None:
     mol = molae.conformers(IBUPROFEN, n=6, seed=3)
     assert mol.GetNumConformers() == 6
     assert smiles_of(mol) == {Chem.CanonSmiles(IBUPROFEN)}
-    assert [conformer.GetProp("molae_generator") for conformer in mol.GetConformers()] == ["etkdg"] * 6
+    assert [conformer.GetProp("molae_generator") for conformer in mol.GetConformers()] == ["model"] * 6
     again = molae.conformers(IBUPROFEN, n=6, seed=3)
     for one, two in zip(mol.GetConformers(), again.GetConformers(), strict=True):
         assert (one.GetPositions() == two.GetPositions()).all()
@@ -126,7 +126,7 @@ def test_rows_that_fail_say_why() -> None:
     "options", [{"n": 0}, {"prune_rmsd": 0}, {"time_limit": -1}, {"relax": "am1"}, {"model": "none"}]
 )
 def test_wrong_options_are_named(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=str(next(iter(options.values())))):
+    with pytest.raises(MolaeError, match=str(next(iter(options.values())))):
         molae.conformers("CCO", **options)
 
 

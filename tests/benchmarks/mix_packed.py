@@ -6,10 +6,13 @@ import argparse
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from molae.batch.packed import PackedDataset
+from molae.batch.skeletons import SkeletonDataset
+from molae.errors import DataError
 
 
 def main() -> None:
@@ -20,13 +23,21 @@ def main() -> None:
     made.add_argument("--seed", type=int, default=0)
     arguments = made.parse_args()
     random = np.random.default_rng(arguments.seed)
-    parts = [_some(PackedDataset.load(path), arguments.limit, random) for path in arguments.inputs]
+    parts = [_some(_load(path), arguments.limit, random) for path in arguments.inputs]
     joined = reduce(add, parts)
     joined.save(arguments.output)
     print(f"{len(joined)} graphs")
 
 
-def _some(data: PackedDataset, limit: int | None, random: np.random.Generator) -> PackedDataset:
+def _load(path: Path) -> Any:
+    """Graphs, or ensembles of conformers."""
+    try:
+        return PackedDataset.load(path)
+    except DataError:
+        return SkeletonDataset.load(path)
+
+
+def _some(data: Any, limit: int | None, random: np.random.Generator) -> Any:
     if limit is None or len(data) <= limit:
         return data
     return data.subset(np.sort(random.choice(len(data), limit, replace=False)))

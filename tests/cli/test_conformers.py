@@ -45,7 +45,7 @@ def test_records_are_named_and_say_what_they_are(rows: Path) -> None:
     assert [mol.GetProp("molae_row") for mol in found] == ["1"] * 3 + ["4"] * 3 + ["5"] * 3
     for mol in found:
         assert Chem.MolToSmiles(Chem.RemoveHs(mol)) == mol.GetProp("smiles")
-        assert mol.GetProp("molae_generator") == "etkdg"
+        assert mol.GetProp("molae_generator") == "model"
     assert found[0].GetProp("smiles") == Chem.CanonSmiles(ROWS[0].split()[0])
     assert not found[0].HasProp("molae_stereo")
     assert found[3].GetProp("molae_stereo") == "picked"
@@ -120,7 +120,7 @@ def test_isomers_are_enumerated(rows: Path) -> None:
     ("options", "message"),
     [
         (("-o", "out.csv"), "expected one of .sdf .sdf.gz"),
-        (("-o", "out.sdf", "--model", "magic"), "no conformer generator is called 'magic'"),
+        (("-o", "out.sdf", "--model", "magic"), "no model 'magic', neither shipped nor a directory"),
         (("-o", "out.sdf", "--prune-rmsd", "-1"), "prune_rmsd"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdkit import Chem
 
-from molae.apps.conformers.generator import ETKDG, open_generator
+from molae.apps.conformers.generator import DEFAULT, open_generator
 from molae.apps.conformers.isomers import sample_isomers
 from molae.apps.conformers.sampled import Relax, Request, check_request
 from molae.apps.molecules import as_source
@@ -16,7 +16,7 @@ def conformers(
     n: int = 50,
     seed: int = 0,
     *,
-    model: str = ETKDG,
+    model: str = DEFAULT,
     relax: Relax = "none",
     prune_rmsd: float | None = None,
     time_limit: float | None = None,
@@ -27,7 +27,7 @@ def conformers(
         molecule: SMILES or RDKit molecule; positions that it has serve to tell its stereo alone.
         n: Number of conformers.
         seed: Seed; it also picks an isomer where the stereo is open.
-        model: Name of the generator: `etkdg`.
+        model: Name of a shipped model of conformers, path of one, or `etkdg` for ETKDGv3 alone.
         relax: `none`, `mmff` (MMFF94s) or `gfn2` (GFN2-xTB, which needs tblite).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds after which nothing further is begun; None for no limit.

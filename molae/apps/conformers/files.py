@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from rdkit import Chem
 
-from molae.apps.conformers.generator import ETKDG, open_generator
+from molae.apps.conformers.generator import DEFAULT, open_generator
 from molae.apps.conformers.isomers import Isomer, try_isomers
 from molae.apps.conformers.sampled import Request, check_request
 from molae.apps.molecules import Source as Molecular
@@ -47,7 +47,7 @@ def conformers_file(
     source: Source,
     output: str | Path,
     request: Request,
-    model: str = ETKDG,
+    model: str = DEFAULT,
     *,
     enumerate_stereo: bool = False,
     on_error: Literal["keep", "drop", "fail"] = "keep",

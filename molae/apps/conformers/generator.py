@@ -13,6 +13,8 @@ from molae.chem.etkdg import sample_etkdg
 from molae.errors import ConfigError
 
 ETKDG = "etkdg"
+DEFAULT = "conformer"
+"""The model that is used unless told."""
 
 
 class ConformerGenerator(Protocol):
@@ -51,7 +53,7 @@ class EtkdgGenerator:
 
 
 @lru_cache(maxsize=4)
-def open_generator(name: str = ETKDG, time_limit: float | None = None) -> ConformerGenerator:
+def open_generator(name: str = DEFAULT, time_limit: float | None = None) -> ConformerGenerator:
     """Readies a generator; a process that asks again gets the same.
 
     Args:

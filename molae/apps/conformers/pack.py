@@ -110,7 +110,11 @@ def require_fitting(found: Skeleton) -> None:
 
 
 def make_record(
-    found: Skeleton, level: str, starts: Float[np.ndarray, "s a 3"], match: Match | None = None
+    found: Skeleton,
+    level: str,
+    starts: Float[np.ndarray, "s a 3"],
+    positions: Float[np.ndarray, "c a 3"] | None = None,
+    match: Match | None = None,
 ) -> SkeletonRecord:
     """Puts a molecule into arrays.
 
@@ -118,12 +122,16 @@ def make_record(
         found: Its skeleton.
         level: Level of theory of its conformers, or of those that are wanted.
         starts: Positions of all atoms to start from, in Å.
-        match: The conformers as turned starts, or None where there are none.
+        positions: Positions of all atoms of the conformers, in Å, or None where there are none.
+        match: The conformers as turned starts, likewise.
     Returns:
-        The arrays, all conformers of the same weight; the starts are centred.
+        The arrays, all conformers of the same weight; all positions are centred.
     """
     heavy = starts[:, found.heavy]
     t, s = len(found.bonds), len(starts)
+    read = np.zeros((0, s, len(found), 3))
+    if positions is not None and match is not None:
+        read = np.take_along_axis(positions[:, None], match.orders[..., None], axis=2)[:, :, found.heavy]
     return SkeletonRecord(
         nodes=found.nodes,
         edges=found.edges,
@@ -135,6 +143,7 @@ def make_record(
         starts=heavy - heavy.mean(axis=1, keepdims=True),
         turns=np.zeros((0, s, t)) if match is None else match.turns,
         fit=np.zeros((0, s)) if match is None else match.fit,
+        positions=read - read.mean(axis=2, keepdims=True),
         weights=np.full(0 if match is None else len(match.fit), 1.0),
     )
 
@@ -158,8 +167,10 @@ def _record(ensemble: StoredEnsemble, level: str | None, starts: int, seed: int)
     if not len(found.bonds):
         raise LeftOut("no bond turns", "rigid")
     made = sample_etkdg(mol, starts, seed, _TIME_LIMIT)
-    match = match_starts(mol, found.torsions, made, ensemble.positions * UNIT)
+    positions = ensemble.positions * UNIT
+    match = match_starts(mol, found.torsions, made, positions)
     weights = np.ones(len(match.fit))
     if ensemble.energies is not None:
         weights = np.exp(-(ensemble.energies - ensemble.energies.min()) / _ENERGY_SCALE)
-    return replace(make_record(found, level, made, match), weights=weights / weights.sum(), row=ensemble.row)
+    record = make_record(found, level, made, positions, match)
+    return replace(record, weights=weights / weights.sum(), row=ensemble.row)

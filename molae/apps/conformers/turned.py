@@ -11,6 +11,7 @@ from rdkit import Chem
 from molae.apps.conformers.pack import make_record, require_fitting
 from molae.batch.skeletons import LEVELS, collate_skeletons
 from molae.chem.etkdg import sample_etkdg
+from molae.chem.hydrogens import carry_hydrogens
 from molae.chem.skeleton import skeleton
 from molae.chem.torsions import measure_torsions, turn_torsions
 from molae.conformer import ConformerModel
@@ -20,6 +21,8 @@ LEVEL = LEVELS[0]
 
 # Conformers that share a start; and starts of a molecule at least, where as many conformers are asked for.
 _SHARED, _FEWEST = 8, 4
+# Fewer heavy atoms than this do not tell how hydrogens lie between them.
+_FEWEST_REFINED = 3
 # Conformers that a bond which turns makes of one start, about.
 _BRANCHES = 3
 
@@ -45,7 +48,10 @@ class TurnedGenerator:
         turned = self._model.sample(batch.to(next(self._model.parameters()).device), n, seed)
         begin = starts[turned.start.cpu().numpy()]
         angles = measure_torsions(begin, found.torsions) + turned.angles.cpu().numpy()
-        return turn_torsions(begin, found.torsions, angles)
+        pos = turn_torsions(begin, found.torsions, angles)
+        if len(found) < _FEWEST_REFINED:
+            return pos
+        return carry_hydrogens(mol, pos, found.heavy, turned.pos.cpu().numpy().astype(pos.dtype))
 
 
 def starts_for(n: int, bonds: int) -> int:
