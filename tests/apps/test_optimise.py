@@ -8,11 +8,20 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 import molae
+from molae.apps.conformers.optimise import Optimised
 from molae.chem.clashes import have_clashes
 from molae.chem.isomers import isomeric_smiles, with_positions
 from molae.errors import ConfigError, RowError
 
 CHAIN = "C[C@H](O)CCC(=O)NCCCCO"
+
+
+def etkdg(smiles: str, n: int, seed: int = 0) -> Chem.Mol:
+    return molae.conformers(smiles, n, seed, model="etkdg")
+
+
+def optimise(smiles: str, wanted: Any, n: int = 200, **options: Any) -> Optimised:
+    return molae.optimise(smiles, wanted, n, model="etkdg", **options)
 
 
 def apart(mol: Chem.Mol) -> list[Chem.Mol]:
@@ -21,7 +30,7 @@ def apart(mol: Chem.Mol) -> list[Chem.Mol]:
 
 @pytest.mark.parametrize("maximise", [True, False])
 def test_the_search_finds_more_than_random_draws(maximise: bool) -> None:
-    result = molae.optimise(CHAIN, "radius_of_gyration", n=120, seed=1, maximise=maximise)
+    result = optimise(CHAIN, "radius_of_gyration", n=120, seed=1, maximise=maximise)
     found, random = result.found, result.random
     sign = 1 if maximise else -1
     assert sign * found.values[0] > sign * random.values[0]
@@ -37,30 +46,30 @@ def test_the_search_finds_more_than_random_draws(maximise: bool) -> None:
 
 
 def test_the_same_seed_finds_the_same() -> None:
-    one, two = (molae.optimise(CHAIN, ("distance", 0, 11), n=40, seed=4) for _ in range(2))
+    one, two = (optimise(CHAIN, ("distance", 0, 11), n=40, seed=4) for _ in range(2))
     np.testing.assert_array_equal(one.found.values, two.found.values)
 
 
 def test_a_shape_is_found_again() -> None:
-    reference = molae.conformers(CHAIN, n=1, seed=77)
-    result = molae.optimise(CHAIN, ("shape", reference), n=100)
+    reference = etkdg(CHAIN, n=1, seed=77)
+    result = optimise(CHAIN, ("shape", reference), n=100)
     assert result.random.values[0] <= result.found.values[0] <= 1
 
 
 def test_any_function_will_do() -> None:
-    result = molae.optimise("CCCCO", lambda mol: float(mol.GetConformer().GetPositions()[0, 0]), n=30)
+    result = optimise("CCCCO", lambda mol: float(mol.GetConformer().GetPositions()[0, 0]), n=30)
     assert len(result.found.values) == result.found.mol.GetNumConformers() == 10
 
 
 def test_a_rigid_molecule_has_the_draws_alone() -> None:
-    result = molae.optimise("c1ccccc1", "radius_of_gyration", n=4)
+    result = optimise("c1ccccc1", "radius_of_gyration", n=4)
     assert result.found.evaluations == 1
     assert result.random.evaluations == 4
 
 
 def test_clashes_are_told() -> None:
     mol = Chem.AddHs(Chem.MolFromSmiles("CCCCC"))
-    made = molae.conformers("CCCCC", n=1).GetConformer().GetPositions()
+    made = etkdg("CCCCC", n=1).GetConformer().GetPositions()
     folded = made.copy()
     folded[4] = folded[0] + 1.0
     assert have_clashes(mol, np.array([made, folded])).tolist() == [False, True]
@@ -76,11 +85,11 @@ def test_clashes_are_told() -> None:
 )
 def test_wrong_usage_is_named(wanted: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        molae.optimise("CCCO", wanted, **options)
+        optimise("CCCO", wanted, **options)
 
 
 def test_what_cannot_be_found_says_so() -> None:
     with pytest.raises(RowError, match="no 3D conformer"):
-        molae.optimise("CCCO", ("shape", Chem.MolFromSmiles("CCO")))
+        optimise("CCCO", ("shape", Chem.MolFromSmiles("CCO")))
     with pytest.raises(RowError, match="no number"):
-        molae.optimise("CCCO", lambda mol: float("nan"), n=5)
+        optimise("CCCO", lambda mol: float("nan"), n=5)

@@ -29,6 +29,7 @@ from report import parser, publish
 from molae.apps.conformers.api import conformers
 from molae.apps.conformers.codes import STARTS, decode_conformers, embed_conformers
 from molae.apps.conformers.ensembles import read_references
+from molae.apps.conformers.generator import ETKDG
 from molae.chem.heavy import rmsd_matrix
 from molae.chem.isomers import isomeric_smiles, with_positions
 from molae.errors import RowError
@@ -75,7 +76,7 @@ def make(way: str, references: Sequence[Chem.Mol], arguments: argparse.Namespace
     """A molecule with one conformer for each reference."""
     smiles = isomeric_smiles(references[0])
     if way == "embedded":
-        return conformers(smiles, len(references), arguments.seed)
+        return conformers(smiles, len(references), arguments.seed, model=ETKDG)
     codes = np.concatenate([embed_conformers(each) for each in references])
     options = {"starts": arguments.starts, "relax": way == "relaxed"}
     return decode_conformers(smiles, codes, arguments.seed, **options)

@@ -49,7 +49,7 @@ def embed_conformers(molecule: Chem.Mol) -> Float[np.ndarray, "c 128"]:
         RowError: If the molecule cannot be read, has no conformer or too many rotatable bonds.
 
     >>> import molae
-    >>> molae.embed_conformers(molae.conformers("CCCCO", n=3)).shape
+    >>> molae.embed_conformers(molae.conformers("CCCCO", n=3, model="etkdg")).shape
     (3, 128)
     """
     return encode_conformers(_posed(molecule))
@@ -85,7 +85,7 @@ def decode_conformers(
         ConfigError: If there is not one start.
 
     >>> import molae
-    >>> conformers = molae.conformers("CCCCO", n=3)
+    >>> conformers = molae.conformers("CCCCO", n=3, model="etkdg")
     >>> molae.decode_conformers("CCCCO", molae.embed_conformers(conformers)).GetNumConformers()
     3
     """

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
-from molae.apps.conformers.generator import ETKDG, open_generator
+from molae.apps.conformers.generator import DEFAULT, open_generator
 from molae.apps.conformers.isomers import sample_isomers
 from molae.apps.conformers.properties import Known, Property, find_property
 from molae.apps.conformers.sampled import Request
@@ -79,7 +79,7 @@ def optimise(
     seed: int = 0,
     *,
     maximise: bool = True,
-    model: str = ETKDG,
+    model: str = DEFAULT,
 ) -> Optimised:
     """Searches for the conformers in which a property is largest, or smallest.
 
@@ -98,7 +98,7 @@ def optimise(
         n: Number of conformers for which the property is found, by the search and by the draws each.
         seed: Seed; it also picks an isomer where the stereo is open.
         maximise: Whether large values are wanted, and not small ones.
-        model: Name of the generator (see `molae.conformers`).
+        model: What draws the conformers to begin with, as in `molae.conformers`.
     Returns:
         The best conformers of the search, and those of `n` draws.
     Raises:
@@ -106,7 +106,8 @@ def optimise(
         ConfigError: If an option does not fit.
 
     >>> import molae
-    >>> best = molae.optimise("OCCCCCO", ("distance", 0, 6), n=60, maximise=False)
+    >>> wanted = ("distance", 0, 6)
+    >>> best = molae.optimise("OCCCCCO", wanted, n=60, maximise=False, model="etkdg")
     >>> bool(best.found.values[0] <= best.random.values[0])
     True
     """
