@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molae.apps.conformers.api import conformers
+    from molae.apps.conformers.clusters import cluster_conformers
     from molae.apps.conformers.codes import decode_conformers, embed_conformers, interpolate_conformers
     from molae.apps.conformers.optimise import optimise
     from molae.apps.embed import embed
@@ -32,6 +33,7 @@ __all__ = [
     "PropertyClassifier",
     "PropertyRegressor",
     "__version__",
+    "cluster_conformers",
     "conformers",
     "decode_conformers",
     "decode_graphs",
@@ -51,6 +53,7 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
+    "cluster_conformers": "molae.apps.conformers.clusters",
     "conformers": "molae.apps.conformers.api",
     "decode_conformers": "molae.apps.conformers.codes",
     "decode_graphs": "molae.apps.graphs",

@@ -180,6 +180,29 @@ def read(layout: CodeLayout, pos: Float[np.ndarray, "c n 3"]) -> Readings:
     return Readings(codes.reshape(*shape, -1), signs.reshape(*shape, signs.shape[1]))
 
 
+def code_distances(layout: CodeLayout, pos: Float[np.ndarray, "c n 3"]) -> Float[np.ndarray, "c c"]:
+    """Distances between the codes of conformers, the least over the readings that symmetry allows.
+
+    The codes that count may lie far apart for conformers that are nearly the same, because another of their
+    readings is the largest; these distances do not.
+
+    Args:
+        layout: What the numbers of the codes are of.
+        pos: Positions in Å.
+    Returns:
+        Euclidean distances.
+    """
+    readings = read(layout, pos)
+    chosen = readings.codes[np.arange(len(pos)), readings.chosen()]
+    usable = readings.right_hand()
+    found = np.empty((len(pos), len(pos)))
+    for row, code in zip(found, chosen, strict=True):
+        squares = np.square(readings.codes - code).sum(axis=2)
+        row[:] = np.sqrt(np.where(usable, squares, np.inf).min(axis=1))
+    # Where not all readings are tried, one that is near may be missing one way round.
+    return np.minimum(found, found.T)
+
+
 def torsion_angles(layout: CodeLayout, codes: Float[np.ndarray, "c 128"]) -> Float[np.ndarray, "c t"]:
     """The angles in radians of the rotatable bonds that codes say; any of those that come to the same."""
     cosine, sine = codes[:, 0:_RINGS:2], codes[:, 1:_RINGS:2]

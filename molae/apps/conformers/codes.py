@@ -52,7 +52,7 @@ def embed_conformers(molecule: Chem.Mol) -> Float[np.ndarray, "c 128"]:
     >>> molae.embed_conformers(molae.conformers("CCCCO", n=3, model="etkdg")).shape
     (3, 128)
     """
-    return encode_conformers(_posed(molecule))
+    return encode_conformers(read_posed(molecule))
 
 
 def decode_conformers(
@@ -156,7 +156,7 @@ def interpolate_conformers(
     """
     if steps < 2:
         raise ConfigError(f"steps: expected at least 2, one for each end, got {steps}")
-    first, last = _posed(a), _posed(b)
+    first, last = read_posed(a), read_posed(b)
     if not is_same_isomer(first, last):
         smiles = [isomeric_smiles(each) for each in (first, last)]
         raise RowError(f"two molecules, {smiles[0]} and {smiles[1]}: expected one", "other_molecule")
@@ -166,6 +166,18 @@ def interpolate_conformers(
     heavy = [atom.GetIdx() for atom in made.GetAtoms() if atom.GetAtomicNum() > 1]
     rdMolAlign.AlignMolConformers(made, atomIds=heavy)
     return made
+
+
+def read_posed(molecule: Chem.Mol) -> Chem.Mol:
+    """Makes the molecule whose conformers are encoded, all hydrogens atoms.
+
+    Raises:
+        RowError: If it cannot be read, or has no 3D conformer.
+    """
+    mol = prepare(parse_source(as_source(molecule)), hydrogens=True).mol
+    if not has_positions(mol):
+        raise RowError("expected a molecule with 3D conformers, got none: molae.conformers", "no_positions")
+    return mol
 
 
 def _decode(
@@ -202,13 +214,6 @@ def _nearest_reading(mol: Chem.Mol, code: Float[np.ndarray, " 128"]) -> Float[np
     readings = read(code_layout(mol), mol.GetConformer().GetPositions()[None])
     codes = readings.codes[readings.right_hand()]
     return codes[np.square(codes - code).sum(axis=1).argmin()]
-
-
-def _posed(molecule: Chem.Mol) -> Chem.Mol:
-    mol = prepare(parse_source(as_source(molecule)), hydrogens=True).mol
-    if not has_positions(mol):
-        raise RowError("expected a molecule with 3D conformers, got none: molae.conformers", "no_positions")
-    return mol
 
 
 def _checked(codes: object) -> Float[np.ndarray, "c 128"]:
