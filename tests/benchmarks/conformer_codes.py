@@ -9,7 +9,8 @@ Each conformer of an SD file is encoded, and decoded from its code and the isome
     relaxed     decoded with relaxation, the angles held (as `molae.decode_conformers` does by itself)
 
 Beside median and mean stand the 95th percentile, the share below 0.5 Å, and the processor time. A conformer
-that is not made has an infinite RMSD. Records of the same name are conformers of one molecule.
+that is not made has an infinite RMSD, and is left out of the mean alone. Records of the same name are
+conformers of one molecule.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def main() -> None:
         {
             "conformers": way,
             "median": float(np.median(found[way])),
-            "mean": float(np.mean(found[way])),
+            "mean": float(np.mean(np.array(found[way])[np.isfinite(found[way])])),
             "95 %": float(np.percentile(found[way], 95)),
             "below 0.5": float(np.mean(np.array(found[way]) < 0.5)),
             "CPU s each": clock[way] / len(found[way]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from rdkit import Chem
 from rdkit.Chem import rdMolAlign
 
@@ -121,10 +121,8 @@ def decode_positions(
     found = np.empty((len(codes), mol.GetNumAtoms(), 3))
     for place, code in enumerate(codes):
         for start, reading in _by_distance(readings, code):
-            order = layout.orders[reading]
-            pos = np.empty_like(starts[start])
-            pos[order] = _decode(mol, layout, code, starts[start][order], relax)
-            if keep_configurations(mol, pos[None])[0]:
+            pos = _decode(mol, layout, code, starts[start], layout.orders[reading], relax)
+            if pos is not None:
                 found[place] = pos
                 break
         else:
@@ -184,20 +182,33 @@ def _decode(
     mol: Chem.Mol,
     layout: CodeLayout,
     code: Float[np.ndarray, " 128"],
-    pos: Float[np.ndarray, "n 3"],
+    start: Float[np.ndarray, "n 3"],
+    order: Int[np.ndarray, " n"],
     relax: bool,
-) -> Float[np.ndarray, "n 3"]:
+) -> Float[np.ndarray, "n 3"] | None:
+    """A start that is read in an order, turned to the angles of a code; None if that is another isomer."""
     wanted = torsion_angles(layout, code[None])
-    pos = turn_torsions(pos[None], layout.torsions, wanted)[0]
-    if not relax:
-        return pos
+    turned = turn_torsions(start[None, order], layout.torsions, wanted)[0]
+    # What relaxation would make another isomer of, stays as it is.
+    for pos in (_relax(mol, layout, code, turned), turned) if relax else (turned,):
+        found = np.empty_like(pos)
+        found[order] = pos
+        if keep_configurations(mol, found[None])[0]:
+            return found
+    return None
+
+
+def _relax(
+    mol: Chem.Mol, layout: CodeLayout, code: Float[np.ndarray, " 128"], pos: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "n 3"]:
+    """Relaxes turned positions, their angles held, and those of rings brought to the code's."""
     # An angle may be measured from a point between atoms; the force field wants atoms.
     turning = four_atoms(layout.torsions)
     held = np.concatenate([turning, four_atoms(layout.rings)])
     reached = measure_torsions(pos[None], fixed_torsions(turning.tolist(), len(pos)))
     angles = np.concatenate([reached, ring_angles(layout, code[None])], axis=1)[0]
     relaxed = relax_restrained(mol, pos, held, angles)
-    return turn_torsions(relaxed[None], layout.torsions, wanted)[0]
+    return turn_torsions(relaxed[None], layout.torsions, torsion_angles(layout, code[None]))[0]
 
 
 def _by_distance(readings: Readings, code: Float[np.ndarray, " 128"]) -> list[tuple[int, int]]:
