@@ -8,14 +8,15 @@ from rdkit import Chem
 
 # Pairs with fewer bonds between them are near for other reasons.
 _FEWEST_BONDS = 4
-# Shares of the sum of the van der Waals radii: hydrogen bonds are below the first one for their hydrogen.
-_HEAVY, _HYDROGEN = 0.8, 0.6
+# Shares of the sum of the van der Waals radii, below what good geometries have: planar ones that hold atoms
+# together by a hydrogen bond go down to 0.74 and 0.63.
+_HEAVY, _HYDROGEN = 0.7, 0.6
 
 
 def have_clashes(mol: Chem.Mol, pos: Float[np.ndarray, "c n 3"]) -> Bool[np.ndarray, " c"]:
     """Tells in which conformers atoms clash.
 
-    Two atoms at least four bonds apart clash where they are nearer than 0.8 times the sum of their van der
+    Two atoms at least four bonds apart clash where they are nearer than 0.7 times the sum of their van der
     Waals radii, or 0.6 times where one is a hydrogen.
 
     Args:
