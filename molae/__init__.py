@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from molae.apps.conformers.api import conformers
+    from molae.apps.conformers.clusters import cluster_conformers
+    from molae.apps.conformers.codes import decode_conformers, embed_conformers, interpolate_conformers
+    from molae.apps.conformers.optimise import optimise
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.generate import generate_graphs, generate_molecules
@@ -30,13 +33,18 @@ __all__ = [
     "PropertyClassifier",
     "PropertyRegressor",
     "__version__",
+    "cluster_conformers",
     "conformers",
+    "decode_conformers",
     "decode_graphs",
     "embed",
+    "embed_conformers",
     "generate_graphs",
     "generate_molecules",
     "interpolate",
+    "interpolate_conformers",
     "load",
+    "optimise",
     "pack_graphs",
     "reconstruct",
 ]
@@ -45,13 +53,18 @@ _HOMES = {
     "MoleculeEmbedder": "molae.apps.embedder",
     "PropertyClassifier": "molae.apps.properties.estimators",
     "PropertyRegressor": "molae.apps.properties.estimators",
+    "cluster_conformers": "molae.apps.conformers.clusters",
     "conformers": "molae.apps.conformers.api",
+    "decode_conformers": "molae.apps.conformers.codes",
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
+    "embed_conformers": "molae.apps.conformers.codes",
     "generate_graphs": "molae.apps.generate",
     "generate_molecules": "molae.apps.generate",
     "interpolate": "molae.apps.reconstruct",
+    "interpolate_conformers": "molae.apps.conformers.codes",
     "load": "molae.apps.loading",
+    "optimise": "molae.apps.conformers.optimise",
     "pack_graphs": "molae.apps.graphs",
     "reconstruct": "molae.apps.reconstruct",
 }

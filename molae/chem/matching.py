@@ -13,13 +13,10 @@ from jaxtyping import Float, Int
 from rdkit import Chem
 from rdkit.Chem import HybridizationType
 
-from molae.chem.automorphisms import automorphisms
-from molae.chem.heavy import heavy_atoms
+from molae.chem.readings import find_readings
 from molae.chem.rmsd import rmsd_superposed
 from molae.chem.torsions import Torsions, measure_torsions, turn_torsions
 
-#: Renumberings that are tried.
-_MOST_RENUMBERINGS = 256
 _FLAT = (HybridizationType.SP, HybridizationType.SP2)
 
 
@@ -55,7 +52,7 @@ def match_starts(
         Angles, and what they leave.
     """
     heavy = np.array([atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1])
-    orders = _alike(mol, heavy, starts, positions)
+    orders = _alike(mol, starts, positions)
     turns = np.zeros((len(positions), len(starts), len(torsions)))
     fit = np.zeros((len(positions), len(starts)))
     begin, same = measure_torsions(starts, torsions), np.arange(len(heavy))[None]
@@ -72,7 +69,6 @@ def match_starts(
 
 def _alike(
     mol: Chem.Mol,
-    heavy: Int[np.ndarray, " n"],
     starts: Float[np.ndarray, "s a 3"],
     positions: Float[np.ndarray, "c a 3"],
 ) -> Int[np.ndarray, "c s a"]:
@@ -82,9 +78,7 @@ def _alike(
     centres = _centres(mol)
     if not len(centres):
         return orders
-    found = automorphisms(heavy_atoms(mol), _MOST_RENUMBERINGS)
-    renumberings = np.tile(atoms, (len(found), 1))
-    renumberings[:, heavy] = heavy[found]
+    renumberings = find_readings(mol)
     senses = _senses(starts, centres)
     for place, pos in enumerate(positions):
         agreement = _senses(pos[renumberings], centres) @ senses.T

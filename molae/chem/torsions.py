@@ -8,6 +8,7 @@ alone here.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +120,30 @@ def turn_torsions(
         centre = pos[:, k, None]
         pos[:, moved] = (pos[:, moved] - centre) @ rotation.transpose(0, 2, 1) + centre
     return pos
+
+
+def fixed_torsions(atoms: Sequence[Sequence[int]], size: int) -> Torsions:
+    """Torsions that are measured and not turned.
+
+    Args:
+        atoms: The four atoms of each.
+        size: Number of atoms of the molecule.
+    Returns:
+        The torsions, in this order; no atom moves with one.
+    """
+    four = np.array(atoms, dtype=np.int64).reshape(-1, 4)
+    return Torsions(
+        four[:, 1:3],
+        np.repeat(four[:, [0, 3], None], 2, axis=2),
+        np.zeros((len(four), size), dtype=bool),
+        np.ones(len(four), dtype=np.int64),
+    )
+
+
+def four_atoms(torsions: Torsions) -> Int[np.ndarray, "t 4"]:
+    """The atoms of each torsion; of two that it is measured from or to, the first."""
+    start, end = np.moveaxis(torsions.ends[:, :, 0], 1, 0)
+    return np.concatenate([start[:, None], torsions.bonds, end[:, None]], axis=1)
 
 
 def _behind(mol: Chem.Mol, start: int, end: int) -> set[int]:

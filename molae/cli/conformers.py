@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,6 +67,10 @@ def conformers(
             "--time-limit", metavar="SECONDS", help="Time for a molecule; what is made by then stays."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Page that shows them, offline; needs plotly."),
+    ] = None,
     smiles_column: SmilesColumn = None,
     id_column: IdColumn = None,
     num_workers: NumWorkers = 0,
@@ -80,14 +85,18 @@ def conformers(
 
     Writes .sdf or .sdf.gz with all hydrogens: records named by id or row number, with the properties
     molae_row, smiles, molae_generator (model, or etkdg) and, where relaxed, energies in kcal/mol, by which
-    they are sorted. A failed row that is kept is a record without atoms that says why.
+    they are sorted. A failed row that is kept is a record without atoms that says why. The page of --html
+    shows the first 20 molecules: conformers laid over one another, energies, and a map of their codes.
     """
     from molae.apps.conformers.files import conformers_file
+    from molae.apps.conformers.report import report_file, require_report
     from molae.apps.conformers.sampled import Request
     from molae.apps.rows import Source, parse_shard
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
+    if html is not None:
+        require_report(html)
     source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
     with terminal.progress("making conformers") as progress:
         summary = conformers_file(
@@ -100,4 +109,6 @@ def conformers(
             resume=resume,
             progress=progress,
         )
+    if html is not None and summary.ok:
+        report_file(output, html)
     terminal.conclude(summary, output)

@@ -74,3 +74,11 @@ def test_atoms_that_look_alike_may_be_exchanged(smiles: str) -> None:
     # Mirrored, a molecule without a stereocentre is still the same, with its alike neighbours exchanged.
     match = match_starts(mol, torsions, starts, -starts)
     assert match.fit.max() < 0.35
+
+
+def test_hydrogens_go_with_the_atoms_that_are_exchanged() -> None:
+    # The angles of the isopropyls are measured from their hydrogens.
+    mol = full("CC(C)CN(C)CC(C)C")
+    made = sample_etkdg(mol, 6, 0)
+    match = match_starts(mol, find_torsions(mol), made[:3], made[3:])
+    assert match.fit.max() < 0.6

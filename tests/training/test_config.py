@@ -28,7 +28,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ({"model": {}, "training": {"precision": "16"}}, r"\[training\] precision: .*bf16-mixed"),
         ({"model": {}, "data": {"coordinates": "3D"}}, r"\[data\] coordinates: .*got '3D'"),
         ({"training": {}}, r"\[config file\] model: Field required"),
-        ({"model": {"kind": "conformer", "widht": 3}}, r"unknown key 'widht' in \[model\].*'width'"),
+        ({"model": {"kind": "conformer", "widthh": 3}}, r"unknown key 'widthh' in \[model\].*'width'"),
         ({"model": {"kind": "conformr"}}, r"unknown key 'kind' in \[model\]"),
     ],
 )
