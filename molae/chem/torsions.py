@@ -62,12 +62,19 @@ def find_torsions(mol: Chem.Mol) -> Torsions:
     unique = list(Chem.CanonicalRankAtoms(mol, includeChirality=False))
     tied = list(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False))
     found = []
-    for bond in mol.GetSubstructMatches(_ROTATABLE):
+    bonds = mol.GetSubstructMatches(_ROTATABLE)
+    for bond in bonds:
         # The smaller side moves: k is the end of the bond on it.
         behind = {end: _behind(mol, start, end) for start, end in (bond, bond[::-1])}
         j, k = sorted(bond, key=lambda atom: (-len(behind[atom]), unique[atom]))
         (start, start_fold), (end, end_fold) = (_end(mol, *each, unique, tied) for each in ((j, k), (k, j)))
-        fold = max(start_fold, end_fold)
+        # Half a turn of a phenylene takes along what turns beyond it, which makes another conformer.
+        folds = [
+            fold
+            for of, fold in ((j, start_fold), (k, end_fold))
+            if not any(behind[of].issuperset(other) for other in bonds)
+        ]
+        fold = max(folds, default=1)
         found.append((sorted((unique[j], unique[k])), (j, k), (start, end), behind[k], fold))
     found.sort(key=lambda each: each[0])
     moved = np.zeros((len(found), n), dtype=bool)

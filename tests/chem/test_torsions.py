@@ -55,6 +55,8 @@ def test_bonds_that_turn_are_counted(smiles, count):
         ("Clc1ccccc1CC", 1),
         ("CC(C)(C)CC", 3),
         ("CCN(C)C", 1),
+        ("CCc1ccc(CC)cc1", 1),
+        ("CCC(CC)(CC)CC", 1),
     ],
 )
 def test_what_a_turn_leaves_as_it_is(smiles, fold):
