@@ -15,6 +15,8 @@ from molae.errors import DataError, RowError
 #: Kekulé structure) and `formal_charges` (N); all atoms, the hydrogens too.
 STRUCTURE_COLUMNS = ("atomic_numbers", "positions", "bonds", "formal_charges")
 
+# No atom has a formal charge beyond this; RDKit holds one in a byte.
+_MOST_CHARGE = 20
 _ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
 
 
@@ -106,6 +108,8 @@ def _check(numbers: np.ndarray, positions: np.ndarray, bonds: np.ndarray, charge
         raise RowError("a null among the atomic numbers, bonds or charges", "ragged")
     if not ((numbers >= 0) & (numbers <= 118)).all():
         raise RowError("an atomic number outside 0 to 118", "invalid")
+    if not ((charges >= -_MOST_CHARGE) & (charges <= _MOST_CHARGE)).all():
+        raise RowError(f"a formal charge beyond {_MOST_CHARGE} of either sign", "invalid")
     ends, orders = bonds.reshape(-1, 3)[:, :2], bonds.reshape(-1, 3)[:, 2]
     if not ((ends >= 0) & (ends < n)).all():
         raise RowError(f"a bond to an atom that is not there; there are {n}, numbered from 0", "bond")

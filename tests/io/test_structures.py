@@ -85,6 +85,7 @@ def test_the_columns_of_the_input_are_kept(tmp_path: Path) -> None:
         ({"positions": [float("nan")] * 9}, "positions"),
         ({"positions": [None] * 9}, "positions"),
         ({"atomic_numbers": [8, 200, 1]}, "invalid"),
+        ({"formal_charges": [0, 99, 0]}, "invalid"),
         ({"bonds": [0, 1, 1, 0, 3, 1]}, "bond"),
         ({"bonds": [0, 1, 7, 0, 2, 1]}, "bond"),
         ({"bonds": [0, 0, 1, 0, 2, 1]}, "invalid"),
