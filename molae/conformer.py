@@ -26,6 +26,8 @@ from molae.ops import superposed_deviation, turn_bonds
 from molae.registry import Config
 
 _EVALUATION_SEED = 0
+# Pairs of atoms, of all conformers together, that are computed at once.
+_PAIRS_AT_ONCE = 200_000
 # Deviations below this, in Å, count as this: the gradient of a root has no bound at zero.
 _LEAST_DEVIATION = 0.02
 
@@ -154,15 +156,29 @@ class ConformerModel(nn.Module):
         # Shuffled: points of a Sobol sequence a power of two apart lie in the same part of the torus.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         start = order.to(batch.starts.device) % batch.starts.shape[1]
+        context = self.context(batch)
+        angles = (2 * _even_noise(n, batch.bonds.shape[1], seed).to(start.device) - 1) * math.pi
+        # Part by part, so that memory does not grow with the number of conformers.
+        some = max(1, _PAIRS_AT_ONCE // max(1, context.real.shape[1]))
+        parts = [
+            self._integrate(batch, context, *part)
+            for part in zip(start.split(some), angles.split(some), strict=True)
+        ]
+        angles, pos = (torch.cat(each) for each in zip(*parts, strict=True))
+        return Turned(start, angles, pos)
+
+    def _integrate(
+        self, batch: SkeletonBatch, context: Context, start: Int[Tensor, " c"], angles: Float[Tensor, "c t"]
+    ) -> tuple[Float[Tensor, "c t"], Float[Tensor, "c m 3"]]:
+        """Carries angles by which starts of one molecule turn along the flow, and refines where they lead."""
         row = torch.zeros_like(start)
-        context, bonds, moved = self.context(batch).take(row), batch.bonds[row], batch.moved[row]
-        angles = (2 * _even_noise(n, bonds.shape[1], seed).to(start.device) - 1) * math.pi
+        bonds, moved = batch.bonds[row], batch.moved[row]
         pos = turn_bonds(batch.starts[0, start], bonds, moved, angles)
         for begin, length in self.config.schedule if bonds.shape[1] else ():
-            time = torch.full((n,), begin, device=start.device)
+            time = torch.full((1,), begin, device=start.device)
             turn = self.field(context, pos, time, bonds, moved) * length
             pos, angles = turn_bonds(pos, bonds, moved, turn), angles + turn
-        return Turned(start, angles, self.refine(context, pos))
+        return angles, self.refine(context, pos)
 
     def _terms(self, batch: SkeletonBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
         context, rows = self.context(batch), torch.arange(len(batch), device=batch.starts.device)

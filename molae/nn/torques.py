@@ -150,9 +150,9 @@ class PairForces(nn.Module):
         """Returns the sum of the forces on each atom.
 
         Args:
-            context: What the graphs tell, a row for each conformer.
+            context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
-            seen: The time as the network sees it, where there is one.
+            seen: The time as the network sees it, where there is one; likewise.
         """
         which = all_pairs(pos.shape[1], pos.device)
         i, j = which.ends
@@ -162,13 +162,14 @@ class PairForces(nn.Module):
             pairs = pairs * (1 + gain) + shift
         away = pos[:, i] - pos[:, j]
         distance = safe_norm(away).squeeze(-1)
-        radial = radial_basis(distance) * context.real.unsqueeze(-1)
+        radial = radial_basis(distance)
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
-        near = which.either.to(pairs.dtype) @ (self.gather(radial) * pairs)
+        near = which.either.to(pairs.dtype) @ (self.gather(radial) * (pairs * context.real.unsqueeze(-1)))
         nodes = self.node(0.3 * near)
-        hidden = pairs * (1 + self.distance(radial)) + nodes[:, i] + nodes[:, j]
-        if start is not None:
-            hidden = hidden + start
+        around = which.either.to(nodes.dtype).mT @ nodes
+        hidden = torch.addcmul(
+            around + (pairs if start is None else pairs + start), pairs, self.distance(radial)
+        )
         profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
         strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
         return _sum_forces(strength, away, which)
@@ -208,9 +209,9 @@ class TorqueField(nn.Module):
         """Returns the velocities, in radians per unit of time; those of padding mean nothing.
 
         Args:
-            context: What the graphs tell, a row for each conformer.
+            context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
-            time: Time of each conformer, between 0 and 1.
+            time: Time of each conformer, between 0 and 1; likewise.
             bonds: Both ends of each rotatable bond.
             moved: Whether an atom lies behind the second end of a bond.
         """
@@ -236,7 +237,7 @@ class Refiner(nn.Module):
         """Returns the new positions, in Å.
 
         Args:
-            context: What the graphs tell, a row for each conformer.
+            context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
         """
         for forces in self.rounds:
@@ -264,15 +265,19 @@ def _torques(
 #: Distances at which the radial functions are centred, in Å, and their widths.
 _CENTRES = tuple(1.4 + 0.35 * k for k in range(16)) + tuple(7.55 + 0.9 * k for k in range(8))
 _WIDTHS = (0.35,) * 16 + (0.9,) * 8
+#: One e to the power of this counts as nothing.
+_MOST_EXPONENT = 20.0
 #: Number of radial basis functions of a distance.
 RADIAL = len(_CENTRES)
 
 
 def radial_basis(distance: Float[Tensor, "*b"]) -> Float[Tensor, "*b r"]:
     """Gaussians of a distance in Å, close together where atoms touch, and wider farther out."""
+    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=distance.dtype, device=distance.device)
     centres = torch.tensor(_CENTRES, dtype=distance.dtype, device=distance.device)
-    widths = torch.tensor(_WIDTHS, dtype=distance.dtype, device=distance.device)
-    return torch.exp(-0.5 * ((distance.unsqueeze(-1) - centres) / widths) ** 2)
+    away = torch.addcmul(-centres / widths, distance.unsqueeze(-1), 1 / widths)
+    # Beyond, numbers without leading bits would make this and all products with it several times slower.
+    return away.square().clamp(max=_MOST_EXPONENT).neg().exp()
 
 
 def _fourier(time: Float[Tensor, " c"]) -> Float[Tensor, "c f"]:

@@ -17,6 +17,7 @@ from molae.apps.conformers.turned import TurnedGenerator, starts_for
 from molae.batch.skeletons import LEVELS, SkeletonDataset
 from molae.checkpoint import load_checkpoint, save_checkpoint
 from molae.chem.isomers import keep_configurations
+from molae.chem.skeleton import skeleton
 from molae.cli import app
 from molae.conformer import ConformerModel
 from molae.errors import ConfigError, DataError, RowError
@@ -81,10 +82,19 @@ def test_what_it_does_not_know_etkdg_makes(saved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "bonds", "expected"), [(50, 5, 5), (10, 5, 4), (2, 5, 2), (50, 0, 50), (50, 1, 17)]
+    ("smiles", "n", "expected"),
+    [
+        ("CCCCc1ccccc1", 50, 2),
+        ("CCCCc1ccccc1", 1, 1),
+        ("CCCCC1CCCCC1", 50, 7),
+        ("CCCCC1CCCCC1", 10, 4),
+        ("C1CCCCC1", 50, 50),
+        ("CCC1CCCCC1", 50, 17),
+    ],
 )
-def test_how_many_embeddings_are_made(n: int, bonds: int, expected: int) -> None:
-    assert starts_for(n, bonds) == expected
+def test_rings_that_take_several_shapes_get_more_starts(smiles: str, n: int, expected: int) -> None:
+    found = skeleton(full(smiles))
+    assert starts_for(n, len(found.bonds), found.has_flexible_ring) == expected
 
 
 def test_large_and_small_rigid_molecules_are_taken() -> None:

@@ -35,6 +35,23 @@ def test_samples_are_the_isomer_that_was_written(smiles: str) -> None:
     assert isomeric_smiles(posed) == plain or is_same_isomer(posed, with_positions(mol, positions[1:]))
 
 
+@pytest.mark.parametrize("smiles", [*CHIRAL[:2], *OTHER, "[2H]C([2H])C", "[H][H]", "C", "C[P@](=O)(O)CC"])
+def test_hydrogens_may_be_put_where_there_is_room(smiles: str) -> None:
+    mol = whole(smiles)
+    positions = sample_etkdg(mol, 3, hydrogens=False)
+    assert positions.shape == (3, mol.GetNumAtoms(), 3)
+    assert keep_configurations(mol, positions).all()
+    bonds = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()])
+    embedded = sample_etkdg(mol, 3)
+    lengths, expected = (
+        np.linalg.norm(each[:, bonds[:, 0]] - each[:, bonds[:, 1]], axis=-1) for each in (positions, embedded)
+    )
+    assert np.allclose(lengths, expected, atol=0.12)
+    apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
+    apart += 9 * np.eye(mol.GetNumAtoms())
+    assert apart.min() > 0.6
+
+
 @pytest.mark.parametrize("smiles", CHIRAL[:2])
 def test_mirror_images_are_told_apart(smiles: str) -> None:
     mol = whole(smiles)

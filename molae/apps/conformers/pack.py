@@ -166,7 +166,7 @@ def _record(ensemble: StoredEnsemble, level: str | None, starts: int, seed: int)
     require_fitting(found)
     if not len(found.bonds):
         raise LeftOut("no bond turns", "rigid")
-    made = sample_etkdg(mol, starts, seed, _TIME_LIMIT)
+    made = sample_etkdg(mol, starts, seed, _TIME_LIMIT, hydrogens=False)
     positions = ensemble.positions * UNIT
     match = match_starts(mol, found.torsions, made, positions)
     weights = np.ones(len(match.fit))

@@ -19,8 +19,9 @@ from molae.conformer import ConformerModel
 LEVEL = LEVELS[0]
 """Level of theory whose conformers are drawn."""
 
-# Conformers that share a start; and starts of a molecule at least, where as many conformers are asked for.
-_SHARED, _FEWEST = 12, 4
+# Conformers that share a start, and starts of a molecule at least, where as many conformers are asked for:
+# where rings may take several shapes, which only starts provide, and where they do not.
+_SHARED, _FEWEST = {True: 8, False: 25}, {True: 4, False: 2}
 # Fewer heavy atoms than this do not tell how hydrogens lie between them.
 _FEWEST_REFINED = 3
 # Conformers that a bond which turns makes of one start, about.
@@ -43,7 +44,8 @@ class TurnedGenerator:
         """Makes conformers (see `molae.apps.conformers.generator.ConformerGenerator`)."""
         found = skeleton(mol)
         require_fitting(found)
-        starts = sample_etkdg(mol, starts_for(n, len(found.bonds)), seed, self._time_limit)
+        wanted = starts_for(n, len(found.bonds), found.has_flexible_ring)
+        starts = sample_etkdg(mol, wanted, seed, self._time_limit, hydrogens=False)
         batch = collate_skeletons([make_record(found, LEVEL, starts)])
         turned = self._model.sample(batch.to(next(self._model.parameters()).device), n, seed)
         begin = starts[turned.start.cpu().numpy()]
@@ -54,7 +56,13 @@ class TurnedGenerator:
         return carry_hydrogens(mol, pos, found.heavy, turned.pos.cpu().numpy().astype(pos.dtype))
 
 
-def starts_for(n: int, bonds: int) -> int:
-    """How many embeddings `n` conformers of a molecule with so many bonds that turn begin from."""
-    each = min(_SHARED, _BRANCHES**bonds)
-    return min(n, max(_FEWEST, math.ceil(n / each)))
+def starts_for(n: int, bonds: int, flexible: bool) -> int:
+    """How many embeddings `n` conformers begin from.
+
+    Args:
+        n: Number of conformers.
+        bonds: Bonds of the molecule that turn.
+        flexible: Whether a ring of it may take several shapes.
+    """
+    each = min(_SHARED[flexible], _BRANCHES**bonds)
+    return min(n, max(_FEWEST[flexible], math.ceil(n / each)))
