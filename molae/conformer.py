@@ -41,12 +41,14 @@ class ConformerConfig(Config):
         pair_width: Channels of a pair of atoms.
         layers: Layers of attention on the graph.
         heads: Attention heads.
+        reach: Most bonds between two atoms that attend to each other; None for any. What is seen of a graph
+            from near by carries over to other graphs better.
         draws: Conformers and times that the flow is taught for each molecule of a training batch.
         fit_scale: Starts that come nearer to a conformer by so much, in Å, are drawn e times as often for it.
-        rounds: Rounds in which positions are refined.
+        rounds: Rounds in which positions are refined, 0 for none.
         refinement: Weight of the term that teaches that.
         blur: Standard deviation of what is added to the angles before the refinement is taught, in radians.
-        steps: Steps of the integration when sampling.
+        steps: Steps of the integration when sampling; 0 leaves the angles uniform but for `repeats`.
         repeats: How often the last part of the way is gone again.
         late: Time at which that part begins.
     """
@@ -56,13 +58,14 @@ class ConformerConfig(Config):
     pair_width: PositiveInt = 32
     layers: PositiveInt = 4
     heads: PositiveInt = 8
+    reach: PositiveInt | None = None
     draws: PositiveInt = 4
     fit_scale: PositiveFloat = 0.15
-    rounds: PositiveInt = 3
+    rounds: NonNegativeInt = 3
     refinement: PositiveFloat = 1.0
     blur: NonNegativeFloat = 0.1
-    steps: PositiveInt = 5
-    repeats: NonNegativeInt = 3
+    steps: NonNegativeInt = 3
+    repeats: NonNegativeInt = 2
     late: float = Field(default=0.7, gt=0, lt=1)
 
     @property
@@ -111,6 +114,7 @@ class ConformerModel(nn.Module):
             config.pair_width,
             config.layers,
             config.heads,
+            config.reach,
         )
         self.field = TorqueField(config.width, config.pair_width)
         self.refine = Refiner(config.pair_width, config.rounds)

@@ -96,6 +96,19 @@ def test_refinement_moves_with_the_pose(model: ConformerModel, batch: SkeletonBa
         torch.testing.assert_close(found[batch.mask], expected[batch.mask], atol=1e-9, rtol=0)
 
 
+def test_atoms_out_of_reach_are_not_seen() -> None:
+    torch.manual_seed(0)
+    ends = [collate_skeletons([record(smiles)]) for smiles in ("CCCCCCC", "CCCCCCO")]
+    for reach, seen in ((1, False), (None, True)):
+        config = ConformerConfig(width=32, pair_width=16, layers=2, heads=2, reach=reach)
+        context = ConformerModel(config, small_dataset().schema).context
+        for layer in context.layers:
+            torch.nn.init.normal_(layer.out.weight)
+        first, other = (context(each).pairs[0, 0] for each in ends)
+        # Two layers see two bonds far: the pair of the first two atoms is four bonds from the other end.
+        assert torch.allclose(first, other) != seen
+
+
 def test_gradients_are_finite_where_atoms_coincide(model: ConformerModel, batch: SkeletonBatch) -> None:
     model.loss(replace(batch, starts=torch.zeros_like(batch.starts)))["loss"].backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

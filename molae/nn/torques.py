@@ -24,6 +24,8 @@ from molae.ops import full_precision, safe_norm, safe_normalise
 _MOST_HOPS = 15
 #: Beyond this distance, in Å, two atoms exert no force on each other.
 _REACH = 12.0
+#: What the attention to atoms out of reach is lowered by.
+_UNSEEN = -1e4
 #: Fourier components of time that are seen.
 _FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 
@@ -82,6 +84,7 @@ class GraphContext(nn.Module):
         pair_width: Channels of a pair of atoms.
         layers: Layers of attention.
         heads: Attention heads.
+        reach: Most bonds between two atoms that attend to each other; None for any.
     """
 
     def __init__(
@@ -93,13 +96,14 @@ class GraphContext(nn.Module):
         pair_width: int,
         layers: int,
         heads: int,
+        reach: int | None = None,
     ) -> None:
         super().__init__()
         self.node = nn.ModuleList(nn.Embedding(size, width) for size in node_sizes)
         self.level = nn.Embedding(levels, width)
         self.hops = nn.Embedding(_MOST_HOPS + 1, pair_width)
         self.edge = nn.Embedding(edge_types, pair_width)
-        self.heads = heads
+        self.heads, self.reach = heads, reach
         self.bias = nn.Linear(pair_width, layers * heads)
         self.layers = nn.ModuleList(AttentionLayer(width, heads) for _ in range(layers))
         self.ends = nn.Linear(width, 2 * pair_width)
@@ -112,6 +116,8 @@ class GraphContext(nn.Module):
         nodes = nodes + self.level(batch.level).unsqueeze(1)
         between = self.hops(batch.hops.clamp(max=_MOST_HOPS)) + self.edge(batch.edges)
         bias = self.bias(nn.functional.silu(between)).permute(0, 3, 1, 2)
+        if self.reach is not None:
+            bias = bias.masked_fill((batch.hops > self.reach).unsqueeze(1), _UNSEEN)
         for layer, scores in zip(self.layers, bias.split(self.heads, dim=1), strict=True):
             nodes = layer(nodes, batch.mask, scores)
         sums, factors = self.ends(nodes).chunk(2, dim=-1)

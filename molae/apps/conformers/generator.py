@@ -52,6 +52,16 @@ class EtkdgGenerator:
         return sample_etkdg(mol, n, seed, self._time_limit)
 
 
+def seed_of_turn(seed: int, turn: int) -> int:
+    """The seed of what is drawn again: the first turn's is the seed itself, later ones share nothing with it.
+
+    Args:
+        seed: Seed of the whole.
+        turn: Number of the turn, from 0.
+    """
+    return seed if turn == 0 else int(np.random.SeedSequence((seed, turn)).generate_state(1)[0] // 2)
+
+
 @lru_cache(maxsize=4)
 def open_generator(name: str = DEFAULT, time_limit: float | None = None) -> ConformerGenerator:
     """Readies a generator; a process that asks again gets the same.

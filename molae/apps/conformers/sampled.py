@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
-from molae.apps.conformers.generator import ETKDG, ConformerGenerator, EtkdgGenerator
+from molae.apps.conformers.generator import ETKDG, ConformerGenerator, EtkdgGenerator, seed_of_turn
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.force_field import relax_force_field
 from molae.chem.gfn2 import relax_gfn2, require_gfn2
@@ -152,17 +152,12 @@ def _ask_model(
         if end is not None and monotonic() > end:
             return found, "the time limit"
         try:
-            positions = generator.generate(mol, missing, _seed(request.seed, turn))
+            positions = generator.generate(mol, missing, seed_of_turn(request.seed, turn))
         except RowError as error:
             return found, error.reason
         positions = positions[np.isfinite(positions).all(axis=(1, 2))]
         found += list(positions[keep_configurations(mol, positions)])
     return found, reason
-
-
-def _seed(seed: int, turn: int) -> int:
-    """The seed itself for the first turn; later ones share nothing with the first of other seeds."""
-    return seed if turn == 0 else int(np.random.SeedSequence((seed, turn)).generate_state(1)[0] // 2)
 
 
 def relax_sampled(mol: Chem.Mol, sampled: Sampled, relax: Relax, end: float | None = None) -> Sampled:

@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
+from molae.apps.conformers.generator import seed_of_turn
 from molae.apps.conformers.pack import make_record, require_fitting
 from molae.batch.skeletons import LEVELS, collate_skeletons
+from molae.chem.clashes import have_clashes
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.hydrogens import carry_hydrogens
-from molae.chem.skeleton import skeleton
+from molae.chem.skeleton import Skeleton, skeleton
 from molae.chem.torsions import measure_torsions, turn_torsions
 from molae.conformer import ConformerModel
 
@@ -22,6 +24,8 @@ LEVEL = LEVELS[0]
 # Conformers that share a start, and starts of a molecule at least, where as many conformers are asked for:
 # where rings may take several shapes, which only starts provide, and where they do not.
 _SHARED, _FEWEST = {True: 8, False: 25}, {True: 4, False: 2}
+# How often conformers in which atoms lie in one another are drawn again; the last are kept as they are.
+_REDRAWN = 2
 # Fewer heavy atoms than this do not tell how hydrogens lie between them.
 _FEWEST_REFINED = 3
 # Conformers that a bond which turns makes of one start, about.
@@ -46,6 +50,17 @@ class TurnedGenerator:
         require_fitting(found)
         wanted = starts_for(n, len(found.bonds), found.has_flexible_ring)
         starts = sample_etkdg(mol, wanted, seed, self._time_limit, hydrogens=False)
+        positions = self._draw(mol, found, starts, n, seed)
+        for turn in range(1, _REDRAWN + 1):
+            (clashing,) = np.nonzero(have_clashes(mol, positions))
+            if not len(clashing):
+                break
+            positions[clashing] = self._draw(mol, found, starts, len(clashing), seed_of_turn(seed, turn))
+        return positions
+
+    def _draw(
+        self, mol: Chem.Mol, found: Skeleton, starts: Float[np.ndarray, "b n 3"], n: int, seed: int
+    ) -> Float[np.ndarray, "s n 3"]:
         batch = collate_skeletons([make_record(found, LEVEL, starts)])
         turned = self._model.sample(batch.to(next(self._model.parameters()).device), n, seed)
         begin = starts[turned.start.cpu().numpy()]
