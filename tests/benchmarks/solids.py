@@ -156,7 +156,7 @@ class Solids(nn.Module):
         return GROUP.act(element, decoded)
 
 
-class OfSets(Solids):
+class OrderFree(Solids):
     def __init__(self, width: int, code_size: int) -> None:
         super().__init__(width, code_size)
         self.encoder = SumOfPoints(width, code_size)
@@ -202,7 +202,7 @@ class Classical(Solids):
         return MOTIONS.act(self.motion(x, x), self.decode(self.code(x)))
 
 
-MODELS = {"invariant": Invariant, "set": OfSets, "classical": Classical}
+MODELS = {"invariant": Invariant, "set": OrderFree, "classical": Classical}
 
 
 @torch.no_grad()
