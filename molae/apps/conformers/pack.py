@@ -31,8 +31,9 @@ from molae.io.ensembles import UNIT, StoredEnsemble, read_ensembles, read_explic
 STARTS = 4
 """Embeddings of a molecule, which its conformers are turned into."""
 
-# A conformer so much higher in energy, in kcal/mol, has e times less weight in its ensemble.
-_ENERGY_SCALE = 2.0
+# A conformer so much higher in energy, in kcal/mol, has e times less weight in its ensemble. Of minima by a
+# force field, of which there are plenty, the lowest are most like what the flow is to lead to.
+_ENERGY_SCALE = {"dft": 2.0, "gfn2": 2.0, "mmff": 2 / 3, "experiment": 2.0}
 # Levels by the methods that `molae prepare` names.
 _METHODS = {"MMFF94s": "mmff", "UFF": "mmff", "GFN2-xTB": "gfn2"}
 # Molecules of a chunk.
@@ -171,6 +172,6 @@ def _record(ensemble: StoredEnsemble, level: str | None, starts: int, seed: int)
     match = match_starts(mol, found.torsions, made, positions)
     weights = np.ones(len(match.fit))
     if ensemble.energies is not None:
-        weights = np.exp(-(ensemble.energies - ensemble.energies.min()) / _ENERGY_SCALE)
+        weights = np.exp(-(ensemble.energies - ensemble.energies.min()) / _ENERGY_SCALE[level])
     record = make_record(found, level, made, positions, match)
     return replace(record, weights=weights / weights.sum(), row=ensemble.row)
