@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.conformers.generator import open_generator
 from molae.apps.conformers.isomers import try_isomers
 from molae.apps.conformers.sampled import Request
@@ -27,7 +28,7 @@ from molae.apps.loading import open_model
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import parse_source
 from molae.apps.reading import try_sample
-from molae.apps.rows import Source, chunk_sources
+from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import PartStore, matrix_column, outcome

@@ -52,11 +52,12 @@ class PartStore:
     """Collects the chunks of an output beside it, in `OUT.parts`, and joins them at the end.
 
     Every run writes this way. Without `resume`, what an earlier run left is thrown away; with it, chunks that
-    are `done` need not be computed again, and the final file is, byte for byte, that of an uninterrupted run.
+    are `finished` need not be computed again, and the final file is, byte for byte, that of a whole run.
 
         with PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, True) as store:
+            finished = store.finished()
             for index, chunk in enumerate(reader):
-                if not store.done(index):
+                if index not in finished:
                     store.write(index, chunk.columns, outcome(errors) | {"embedding": vectors})
             store.finish()
 
@@ -125,15 +126,10 @@ class PartStore:
         """The folder of the parts, or None where another run could not go on from it."""
         return self._folder if self._repeatable and any(self._folder.glob("*.parquet")) else None
 
-    def done(self, index: int, content: str = "") -> bool:
-        """Whether the chunk of this index, from 0, is finished.
-
-        Args:
-            index: Number of the chunk, from 0.
-            content: Checksum of its rows.
-        """
-        path = self._part(index)
-        return path.exists() and _metadata(path)[_CONTENT].decode() == content
+    def finished(self) -> dict[int, str]:
+        """The chunks that are finished: their numbers, from 0, and the checksums of their rows."""
+        paths = self._folder.glob("*.parquet")
+        return {int(path.stem): _metadata(path)[_CONTENT].decode() for path in sorted(paths)}
 
     def write(
         self,
