@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rdkit import Chem
-from rdkit.rdBase import BlockLogs
 
 from molae.apps.chunks import chunk_sources
 from molae.apps.conformers.generator import open_generator
@@ -249,16 +248,12 @@ def _measure(
 
 def _parse(source: Molecular) -> Chem.Mol | None:
     """RDKit's parser, and nothing else."""
-    if isinstance(source, str):
-        return Chem.MolFromSmiles(source)
-    try:
-        return parse_source(source)
-    except RowError:
-        return None
+    return Chem.MolFromSmiles(source) if isinstance(source, str) else parse_source(source)
 
 
 def _heavy_atoms(source: Molecular) -> int:
     """The number of heavy atoms, 0 where there is no molecule."""
-    with BlockLogs():
-        mol = _parse(source) if source else None
-    return mol.GetNumHeavyAtoms() if mol else 0
+    try:
+        return parse_source(source).GetNumHeavyAtoms()
+    except RowError:
+        return 0

@@ -200,8 +200,12 @@ def _require_ensembles(schema: pa.Schema, path: str | Path) -> None:
     told = (schema.metadata or {}).get(_KEY.encode())
     if told is None:
         raise DataError(f"{path} holds no ensembles: make such a file with `molae prepare`")
-    version = json.loads(told)["format"]
-    if version > FORMAT:
+    try:
+        version = json.loads(told)["format"]
+        newer = version > FORMAT
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged: it does not tell how it is to be read") from error
+    if newer:
         raise DataError(
             f"{path} is of format {version}, this version of molae reads up to {FORMAT}: update it"
         )

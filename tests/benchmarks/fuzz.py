@@ -81,6 +81,7 @@ EXTREME = (0, -1, 255, 256, 2**31 - 1, 2**31, 2**63, 10**30, -(2**63), 1e308, fl
 def main() -> None:
     """Feeds every kind, and prints."""
     options = _parser().parse_args()
+    options.json = options.json and options.json.absolute()
     torch.set_num_threads(options.threads)
     RDLogger.DisableLog("rdApp.*")
     with tempfile.TemporaryDirectory() as folder:
