@@ -86,7 +86,7 @@ def main() -> None:
     RDLogger.DisableLog("rdApp.*")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        _prepare()
+        prepare()
         rows = [_feed_all(kind, options) for kind in options.kinds]
     rows.append(
         {"kind": "all"} | {name: sum(row[name] for row in rows) for name in rows[0] if name != "kind"}
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Good files to mutate."""
     mols = [Chem.MolFromSmiles(smiles.split()[0]) for smiles in SMILES]
     for mol in mols:
@@ -147,28 +147,28 @@ def _smiles(chance: random.Random) -> None:
         )
         text[place : place + chance.randrange(4)] = change
     source = "".join(text)
-    _check_row(try_read(source, SCHEMA))
+    check_row(try_read(source, SCHEMA))
     if chance.random() < 0.1:
         read_whole(source)
 
 
 def _sdf(chance: random.Random) -> None:
-    _read_file(Path("fuzz.sdf"), _mutated(_good(f"in{chance.randrange(10)}.sdf"), chance))
+    read_file(Path("fuzz.sdf"), _mutated(_good(f"in{chance.randrange(10)}.sdf"), chance))
 
 
 def _table(chance: random.Random) -> None:
     suffix = chance.choice((".csv", ".smi", ".tsv", ".txt", ".csv.gz"))
-    _read_file(Path(f"fuzz{suffix}"), _mutated(_good(f"in{chance.randrange(9)}.csv"), chance))
+    read_file(Path(f"fuzz{suffix}"), _mutated(_good(f"in{chance.randrange(9)}.csv"), chance))
 
 
 def _graph6(chance: random.Random) -> None:
-    _read_file(Path("fuzz.g6"), _mutated(_good("in.g6"), chance))
+    read_file(Path("fuzz.g6"), _mutated(_good("in.g6"), chance))
 
 
 def _parquet(chance: random.Random) -> None:
     if chance.random() < 0.5:
         good = _good(chance.choice(("smiles.parquet", "structures.parquet")))
-        _read_file(Path("fuzz.parquet"), _mutated(good, chance))
+        read_file(Path("fuzz.parquet"), _mutated(good, chance))
         return
     # A sound file of unsound structures.
     integers = [0, 1, 2, 3, 6, 8, 92, 118, 119, -1, None, 2**31, -(2**40)]
@@ -181,7 +181,7 @@ def _parquet(chance: random.Random) -> None:
         for _ in range(4)
     ]
     pq.write_table(pa.table(rows), "fuzz.parquet")
-    _read_file(Path("fuzz.parquet"))
+    read_file(Path("fuzz.parquet"))
 
 
 def _checkpoint(chance: random.Random) -> None:
@@ -226,21 +226,21 @@ def _good(name: str) -> bytes:
     return Path(name).read_bytes()
 
 
-def _read_file(path: Path, content: bytes | None = None) -> None:
+def read_file(path: Path, content: bytes | None = None) -> None:
     if content is not None:
         path.write_bytes(content)
     with open_rows(path, chunk_size=4) as reader:
         for chunk in reader:
             for row in chunk.rows:
                 if row.graph is None:
-                    _check_row(try_read(as_source(row), SCHEMA))
+                    check_row(try_read(as_source(row), SCHEMA))
 
 
 class UnexpectedError(Exception):
     """An error of RDKit that nobody foresaw, though the row failed as it should."""
 
 
-def _check_row(read: object) -> None:
+def check_row(read: object) -> None:
     if isinstance(read, RowError) and read.kind == "unexpected":
         raise UnexpectedError(read.reason)
 
