@@ -4,7 +4,7 @@ Run it from the top of the repository: python tutorials/a_billion_molecules.py
 
 One core of an AMD EPYC processor, shared with other work, did 798 drugs a second with the model `graph`, from
 SMILES to Parquet, and 11 conformers (`molae bench --seconds 10 --molecules 1000000`, which brings its drugs
-along; median of three, in seconds of the processor). For molecules of 23 heavy atoms on average, as these are,
+along; median of three, in seconds of the processor). For molecules of their size, 23 heavy atoms on average,
 that is
 
     a million   0.35 core-hours   2.1 GB of Parquet     25 core-hours for a conformer of each
