@@ -143,7 +143,7 @@ class PartStore:
 
         Args:
             index: Number of the chunk, from 0.
-            columns: The input's columns; none is ever overwritten.
+            columns: The input's columns, perhaps none; none is ever overwritten.
             added: New columns of the same length; where the input has the name already, `molae_` precedes it.
             remarks: What a run that resumes should know of the chunk, as plain JSON values; never part of the
                 output.
@@ -151,9 +151,9 @@ class PartStore:
         Raises:
             OutputError: If it cannot be written; what was saved before stays.
         """
-        table = columns.rename_columns([_INPUT + name for name in columns.column_names])
-        for name, values in added.items():
-            table = table.append_column(_ADDED + name, values)
+        fields = [entry.with_name(_INPUT + entry.name) for entry in columns.schema]
+        fields += [pa.field(_ADDED + name, values.type) for name, values in added.items()]
+        table = pa.Table.from_arrays([*columns.columns, *added.values()], schema=pa.schema(fields))
         table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {}), _CONTENT: content})
         with (
             self._writing(),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import pickle
 import resource
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,14 @@ def test_a_repaired_input_goes_on_where_its_chunks_are_the_same(tmp_path: Path) 
         store.finish(2)
     assert output.read_text() == "n\n0\n10\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.smi", "out.csv"]
+
+
+def test_a_chunk_may_have_new_columns_alone(tmp_path: Path, source: Path) -> None:
+    # A table without columns that was sent from another process has forgotten how many rows it had.
+    with PartStore(tmp_path / "out.csv", source, OPTIONS) as store:
+        store.write(0, pickle.loads(pickle.dumps(pa.table({"n": [1]}).select([]))), outcome([None]))
+        store.finish()
+    assert (tmp_path / "out.csv").read_text() == "status,error\nok,\n"
 
 
 def test_what_killed_runs_left_is_swept(tmp_path: Path, source: Path) -> None:
