@@ -181,9 +181,7 @@ def read_ensembles(path: str | Path) -> Iterator[StoredEnsemble]:
         with pq.ParquetFile(path) as file:
             _require_ensembles(file.schema_arrow, path)
             for batch in file.iter_batches(batch_size=64, columns=[*_ORIGIN, *_TYPES]):
-                for values in batch.to_pylist():
-                    if values["positions"] is not None:
-                        yield _stored(**values)
+                yield from _rows(batch, path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} is not a readable Parquet file: {error}") from error
 
@@ -209,6 +207,13 @@ def _require_ensembles(schema: pa.Schema, path: str | Path) -> None:
         raise DataError(
             f"{path} is of format {version}, this version of molae reads up to {FORMAT}: update it"
         )
+
+
+def _rows(batch: pa.RecordBatch, path: str | Path) -> list[StoredEnsemble]:
+    try:
+        return [_stored(**values) for values in batch.to_pylist() if values["positions"] is not None]
+    except (KeyError, TypeError, ValueError) as error:  # columns that are missing, or hold something else
+        raise DataError(f"{path} is damaged: it holds rows that are no ensembles: {error}") from error
 
 
 def _stored(
