@@ -182,7 +182,7 @@ def read_ensembles(path: str | Path) -> Iterator[StoredEnsemble]:
             _require_ensembles(file.schema_arrow, path)
             for batch in file.iter_batches(batch_size=64, columns=[*_ORIGIN, *_TYPES]):
                 yield from _rows(batch, path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {error}") from error
 
 
@@ -190,7 +190,7 @@ def holds_ensembles(path: str | Path) -> bool:
     """Whether a file is one that `molae prepare` wrote; False for any that cannot be read."""
     try:
         return Path(path).suffix == ".parquet" and _KEY.encode() in (pq.read_schema(path).metadata or {})
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
         return False
 
 
