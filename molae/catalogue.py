@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,8 @@ from molae.registry import nearest
 
 CONFIG = "config.json"
 FORMAT_VERSION = 5
+# No path: nothing outside the folder of the model is ever read.
+_WEIGHTS = re.compile(r"weights(-[0-9]{2,9})?\.safetensors")
 
 
 def _name_files(description: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def read_description(path: Path) -> dict[str, Any]:
         found = description["format_version"]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is not a model: it has no {CONFIG}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path / CONFIG}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path / CONFIG} is corrupt: copy or train the model again") from error
     if not isinstance(found, int) or found < 1:
         raise CheckpointError(f"{path / CONFIG} is corrupt: there is no format {found!r:.40}")
@@ -94,7 +99,7 @@ def _check_parts(path: Path, description: Mapping[str, Any]) -> None:
         if not isinstance(description[part], dict):
             raise CheckpointError(f"{path} is corrupt: its {part} is no table of keys and values")
     for name, checksum in description["weights"].items():
-        if Path(name).name != name or not isinstance(checksum, str):
+        if not _WEIGHTS.fullmatch(name) or not isinstance(checksum, str):
             raise CheckpointError(f"{path} is corrupt: {name!r:.100} is no file of weights with its checksum")
 
 

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, cycle, islice
@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rdkit import Chem
-from rdkit.rdBase import BlockLogs
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.conformers.generator import open_generator
 from molae.apps.conformers.isomers import try_isomers
 from molae.apps.conformers.sampled import Request
@@ -27,7 +27,7 @@ from molae.apps.loading import open_model
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import parse_source
 from molae.apps.reading import try_sample
-from molae.apps.rows import Source, chunk_sources
+from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import PartStore, matrix_column, outcome
@@ -136,6 +136,9 @@ def bench(
 ) -> Bench:
     """Measures each stage of `molae embed`, and conformers, one after the other, in this process.
 
+    On a CPU the seconds are those of the processor, so that what else it is busy with does not count; with a
+    GPU, those of the clock.
+
     Args:
         source: Molecules to measure with, from the first on; None for drugs that molae brings along.
         model: Name of a shipped model, or path of a model directory.
@@ -151,7 +154,8 @@ def bench(
     if not seconds > 0:
         raise ConfigError(f"seconds: expected a number above 0, got {seconds}")
     opened = open_model(model, device)
-    clock = _Clock()
+    now = time.process_time if next(opened.parameters()).device.type == "cpu" else time.perf_counter
+    clock = _Clock(now)
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "codes.parquet"
@@ -159,13 +163,13 @@ def bench(
         parts = count()
         for index, sources in enumerate(_sources(source)):
             if index == 0:
-                _measure(opened, sources[:batch_size], batch_size, store, parts, _Clock())
+                _measure(opened, sources[:batch_size], batch_size, store, parts, _Clock(now))
             _measure(opened, sources, batch_size, store, parts, clock)
             if time.monotonic() > end:
                 break
         if clock.atoms:
             store.finish()
-            size_of_row = output.stat().st_size / pq.read_metadata(output).num_rows
+            size_of_row = _bytes_of_row(pq.read_metadata(output))
     if not clock.atoms:
         raise DataError("no molecule to measure with: every row failed")
     counts, spent = clock.molecules, clock.seconds
@@ -189,16 +193,23 @@ def bench(
 class _Clock:
     """Seconds and molecules by class of sizes and stage, and what else is counted."""
 
+    now: Callable[[], float]
     seconds: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     molecules: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     atoms: list[int] = field(default_factory=list)
 
     @contextmanager
     def measure(self, size: str, stage: str, molecules: int) -> Iterator[None]:
-        start = time.perf_counter()
+        start = self.now()
         yield
-        self.seconds[size, stage] += time.perf_counter() - start
+        self.seconds[size, stage] += self.now() - start
         self.molecules[size, stage] += molecules
+
+
+def _bytes_of_row(found: pq.FileMetaData) -> float:
+    """Before compression, which gains much only where molecules come several times, as they may here."""
+    groups = (found.row_group(index) for index in range(found.num_row_groups))
+    return sum(group.total_byte_size for group in groups) / found.num_rows
 
 
 def _sources(source: Source | None) -> Iterator[list[Molecular]]:
@@ -248,16 +259,12 @@ def _measure(
 
 def _parse(source: Molecular) -> Chem.Mol | None:
     """RDKit's parser, and nothing else."""
-    if isinstance(source, str):
-        return Chem.MolFromSmiles(source)
-    try:
-        return parse_source(source)
-    except RowError:
-        return None
+    return Chem.MolFromSmiles(source) if isinstance(source, str) else parse_source(source)
 
 
 def _heavy_atoms(source: Molecular) -> int:
     """The number of heavy atoms, 0 where there is no molecule."""
-    with BlockLogs():
-        mol = _parse(source) if source else None
-    return mol.GetNumHeavyAtoms() if mol else 0
+    try:
+        return parse_source(source).GetNumHeavyAtoms()
+    except RowError:
+        return 0

@@ -11,12 +11,13 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.embed import BATCH_SIZE
 from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule, first_conformers, molecule_workers
 from molae.apps.molecules import Source as Molecular
 from molae.apps.reconstruct import Reconstructed, reconstruct_read
-from molae.apps.rows import Progress, Source, chunk_sources, no_progress
+from molae.apps.rows import Progress, Source, no_progress
 from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import DataError, RowError
 from molae.io import Reader

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
 from molae.apps.generate import PriorChoice, draw_codes, judge_generated
 from molae.apps.graphs import decoded_arrays
 from molae.apps.loading import open_model
 from molae.apps.reading import sample_workers
-from molae.apps.rows import Progress, Source, chunk_sources, no_progress
+from molae.apps.rows import Progress, Source, no_progress
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve

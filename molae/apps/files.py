@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,8 +16,9 @@ from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.origin import CodesOrigin
 from molae.apps.reconstruct import reconstruct_read
-from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
+from molae.apps.rows import Progress, SampleWork, Source, Summary, no_progress, process_file
 from molae.apps.samples import Sample
+from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, matrix_column
@@ -54,6 +56,23 @@ def embed_file(
         MolaeError: If the model, the input or the output cannot be used; with `on_error="fail"`, a RowError
             that names file, row and reason.
     """
+    opened = open_model(model, "cpu", kind="any")
+    return process_file(
+        source,
+        output,
+        opened.schema,
+        partial(_open_embedding, opened, device, batch_size),
+        _identity("embed", model),
+        device=device,
+        on_error=on_error,
+        resume=resume,
+        suffixes=(*TABLE_SUFFIXES, *ARRAY_SUFFIXES),
+        metadata=CodesOrigin.of(model, source.seed).metadata(),
+        progress=progress,
+    )
+
+
+def _open_embedding(model: Autoencoder, device: str, batch_size: int) -> SampleWork:
     opened = open_model(model, device, kind="any")
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
@@ -61,18 +80,7 @@ def embed_file(
         valid = np.array([error is None for error in errors])
         return errors, {"embedding": matrix_column(vectors, valid)}
 
-    return process_file(
-        source,
-        output,
-        opened.schema,
-        work,
-        _identity("embed", model),
-        on_error=on_error,
-        resume=resume,
-        suffixes=(*TABLE_SUFFIXES, *ARRAY_SUFFIXES),
-        metadata=CodesOrigin.of(model, source.seed).metadata(),
-        progress=progress,
-    )
+    return work
 
 
 def reconstruct_file(
@@ -105,6 +113,21 @@ def reconstruct_file(
     Raises:
         MolaeError: As `embed_file`.
     """
+    opened = open_model(model, "cpu")
+    return process_file(
+        source,
+        output,
+        opened.schema,
+        partial(_open_reconstruction, opened, device, batch_size),
+        _identity("reconstruct", model),
+        device=device,
+        on_error=on_error,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def _open_reconstruction(model: Autoencoder, device: str, batch_size: int) -> SampleWork:
     opened = open_model(model, device)
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
@@ -120,16 +143,7 @@ def reconstruct_file(
             "rmsd": _floats([result.rmsd for result in found]),
         }
 
-    return process_file(
-        source,
-        output,
-        opened.schema,
-        work,
-        _identity("reconstruct", model),
-        on_error=on_error,
-        resume=resume,
-        progress=progress,
-    )
+    return work
 
 
 def _identity(verb: str, model: str | Path) -> dict[str, Any]:

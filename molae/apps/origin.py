@@ -50,7 +50,7 @@ class CodesOrigin:
             found = json.loads((metadata or {})[_KEY.encode()])
             numbers = int(found["seed"]), int(found.get("summary", 0))
             return cls(str(found["model"]), str(found["weights_sha256"]), *numbers)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError):
             return None
 
     def metadata(self) -> dict[str, str]:

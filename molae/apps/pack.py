@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.molecules import Molecule, first_conformers, molecule_schema, molecule_workers
 from molae.apps.reading import try_sample
-from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress
+from molae.apps.rows import Progress, Source, Summary, no_progress
 from molae.batch.packed import pack
 from molae.batch.schema import Schema
 from molae.chem.descriptors import TAUGHT_DESCRIPTORS

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import pickle
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,14 +13,24 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from molae.apps.molecules import CHUNK_SIZE, as_source, chunk_size, time_limit
-from molae.apps.molecules import Source as Molecular
+from molae.apps.chunks import (
+    Noted,
+    Piece,
+    Result,
+    Skipped,
+    Steps,
+    Work,
+    chunk_sources,
+    conclude,
+    pieces,
+)
+from molae.apps.molecules import CHUNK_SIZE, chunk_size, time_limit
 from molae.apps.reading import try_sample
 from molae.apps.samples import Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
-from molae.errors import DamagedError, LeftOut, RowError
-from molae.io import TABLE_SUFFIXES, Chunk, PartStore, Reader, Shard, open_rows, outcome
+from molae.errors import ConfigError, DamagedError, LeftOut, RowError
+from molae.io import TABLE_SUFFIXES, PartStore, Reader, Shard, open_rows
 from molae.io.shards import SHARD_KEY
 
 logger = logging.getLogger("molae.apps")
@@ -31,17 +39,7 @@ logger = logging.getLogger("molae.apps")
 Progress = Callable[[int, int | None], object]
 
 #: Turns the molecules of a chunk into errors and new columns.
-Work = Callable[[list[Sample | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
-
-
-class Noted(Protocol):
-    """What was made of a row, with notes for the user."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was changed in the row or left open."""
-        ...
-
+SampleWork = Callable[[list[Sample | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Noted)
@@ -62,6 +60,7 @@ class Source:
         num_workers: Further processes that read molecules and make conformers.
         seed: Seed of the conformers.
         shard: Which rows are worked on, None for all.
+        engine: Whether this machine works on it, `local`, or a cluster through Ray Data, `ray`.
     """
 
     path: str | Path
@@ -70,6 +69,7 @@ class Source:
     num_workers: int = 0
     seed: int = 0
     shard: Shard | None = None
+    engine: Literal["local", "ray"] = "local"
 
     def open(self, chunk_size: int = CHUNK_SIZE) -> Reader:
         """Opens the file, to be read `chunk_size` rows at a time, and logs where the molecules come from."""
@@ -146,9 +146,10 @@ def process_file(
     source: Source,
     output: str | Path,
     schema: Schema,
-    work: Work,
+    open_work: Callable[[], SampleWork],
     options: Mapping[str, Any],
     *,
+    device: str,
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
@@ -161,8 +162,9 @@ def process_file(
         source: The input.
         output: Path of the output, which appears complete or not at all.
         schema: What the graphs of the model carry.
-        work: What to do with the molecules of a chunk.
+        open_work: Readies, where it is to be done, what to do with the molecules of a chunk.
         options: What else the result depends on, as plain JSON values, so as not to resume with another.
+        device: Where models run, `auto`, `cpu` or `cuda`: an actor of a cluster gets a GPU where there are.
         on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
         suffixes: Formats that can hold the output.
@@ -174,20 +176,24 @@ def process_file(
         DataError: If the input cannot be read, or the output not be written.
         RowError: With `on_error="fail"`, naming file, row and reason.
     """
+    steps = Steps(
+        chunk_sources,
+        partial(try_sample, schema=schema, seed=source.seed),
+        partial(_on_chunks, open_work),
+        chunk_size(schema),
+        together=True,
+        limit=time_limit(schema),
+    )
     return process_rows(
         source,
         output,
-        chunk_sources,
-        partial(try_sample, schema=schema, seed=source.seed),
-        lambda chunk, read: work(read),
+        steps,
         options,
+        device=device,
         on_error=on_error,
         resume=resume,
         suffixes=suffixes,
         metadata=metadata,
-        chunk_size=chunk_size(schema),
-        together=True,
-        limit=time_limit(schema),
         progress=progress,
     )
 
@@ -195,19 +201,14 @@ def process_file(
 def process_rows(
     source: Source,
     output: str | Path,
-    items: Callable[[Chunk], list[T]],
-    function: Callable[[T], R | RowError],
-    work: Callable[[Chunk, list[R | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]],
+    steps: Steps[T, R],
     options: Mapping[str, Any],
     *,
+    device: str = "cpu",
     on_error: Literal["keep", "drop", "fail"] = "keep",
     resume: bool = False,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
     metadata: Mapping[str, str] | None = None,
-    chunk_size: int = CHUNK_SIZE,
-    keep_columns: bool = True,
-    together: bool = False,
-    limit: float | None = None,
     progress: Progress = no_progress,
 ) -> Summary:
     """Works on the rows of a file in several processes, and writes the input's columns with new ones.
@@ -217,19 +218,13 @@ def process_rows(
     Args:
         source: The input.
         output: Path of the output, which appears complete or not at all.
-        items: What the processes get of a chunk, an item for each row.
-        function: What they make of an item (see `molae.apps.workers.Workers`).
-        work: Makes errors and new columns of that, in this process.
+        steps: What is done with the rows.
         options: As for `process_file`.
+        device: Likewise.
         on_error: Likewise.
         resume: Likewise.
         suffixes: Likewise.
         metadata: Likewise.
-        chunk_size: Rows of a chunk.
-        keep_columns: Whether the output has the input's columns too, and not the new ones alone.
-        together: Whether `work` looks at the rows of a chunk together, so that a shard needs its first and
-            last chunk whole to come to the same result, in the last digit too.
-        limit: Seconds that a row may take, where there are further processes; one that takes longer fails.
         progress: Told after every few rows.
     Returns:
         The counts.
@@ -237,78 +232,131 @@ def process_rows(
         DataError: As `process_file`.
         RowError: Likewise.
     """
-    summary = Summary()
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
     settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
-    settings |= {"id_column": source.id_column, "chunk_size": chunk_size}
+    settings |= {"id_column": source.id_column, "chunk_size": steps.chunk_size}
     settings["dropped"] = on_error == "drop"
     metadata = dict(metadata or {})
     if source.shard is not None:
         settings["shard"] = metadata[SHARD_KEY] = str(source.shard)
+    summary, chunks = Summary(), 0
     with (
-        source.open(chunk_size) as reader,
-        Workers(function, source.num_workers, limit, keep_failure) as workers,
+        source.open(steps.chunk_size) as reader,
+        _engine(source, steps, device) as engine,
         PartStore(output, source.path, settings, resume, suffixes, metadata) as store,
     ):
-        left = _left_to_do(reader, store, summary, items, progress, on_error == "fail", together)
-        for (index, chunk, content), read in workers.map_chunks(
-            _resumable(left, store), lambda count: progress(count, reader.total)
-        ):
-            errors, added = work(chunk, read)
-            part = reader.wanted(chunk.rows)
-            chunk, read, errors = chunk.cut(part), read[part], errors[part]
-            added = {name: values[part] for name, values in added.items()}
+        finished = _finished(store, strict=on_error == "fail")
+        for result in _resumable(engine.results(reader, finished, on_error == "drop", progress), store):
+            chunks += 1
+            if isinstance(result, Skipped):
+                summary.add(_recalled(store.remarks(result.index), result.rows))
+                progress(result.rows, reader.total)
+                continue
             if on_error == "fail":
-                _require_none(source, chunk, errors, store)
+                _require_none(source, result, store)
             counts = Summary()
-            counts.count(read, errors)
+            counts.count(result.read, result.errors)
             summary.add(counts)
-            _log_notes(chunk, read)
-            kept = pa.array([_has_place(error, on_error == "drop") for error in errors])
-            columns = chunk.columns if keep_columns else chunk.columns.select([])
-            added = {name: values.filter(kept) for name, values in (outcome(errors) | added).items()}
-            store.write(index, columns.filter(kept), added, vars(counts), content)
-        store.finish(reader.chunks_read)
+            _log_notes(result)
+            store.write(result.index, result.columns, result.added, vars(counts), result.content)
+        store.finish(chunks)
     return summary
 
 
-def chunk_sources(chunk: Chunk) -> list[Molecular]:
-    """The molecules of a chunk, as workers take them."""
-    return [as_source(row) for row in chunk.rows]
+class Engine(Protocol):
+    """Where the work on the chunks of an input is done; a context manager."""
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *exception: Any) -> None: ...
+
+    def results(
+        self, reader: Reader, finished: Mapping[int, str], dropped: bool, progress: Progress
+    ) -> Iterator[Result | Skipped]:
+        """Works on the chunks.
+
+        Args:
+            reader: The input.
+            finished: Checksums, by the number of the chunk, of those that are finished.
+            dropped: Whether failed rows have no place in the output.
+            progress: Told how many further rows are done.
+        Yields:
+            What became of them, each chunk once.
+        """
+        ...
 
 
-def _left_to_do(
-    reader: Reader,
-    store: PartStore,
-    summary: Summary,
-    items: Callable[[Chunk], list[T]],
-    progress: Progress,
-    strict: bool,
-    together: bool,
-) -> Iterator[tuple[tuple[int, Chunk, str], list[T]]]:
-    """The chunks that are not done yet, with checksums of their rows; the others get counted.
+class LocalEngine:
+    """Works in this process, and the workers that it starts.
 
-    If `strict`, those with failed rows are not done. Rows that are not wanted are left out at once, unless
-    `together`.
+    Args:
+        source: The input.
+        steps: What is done with its rows.
     """
-    for index, chunk in enumerate(reader):
-        part = reader.wanted(chunk.rows)
-        if not together:
-            chunk = chunk.cut(part)
-        content = _checksum(chunk)
-        remarks = store.remarks(index) if store.done(index, content) else None
-        if remarks is None or (strict and remarks["failed"]):
-            yield (index, chunk, content), items(chunk)
-            continue
-        failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
-        summary.add(Summary(remarks["ok"], failed, notes, part.stop - part.start, left_out))
-        progress(part.stop - part.start, reader.total)
+
+    def __init__(self, source: Source, steps: Steps[T, R]) -> None:
+        self._steps = steps
+        self._workers = Workers(steps.function, source.num_workers, steps.limit, keep_failure)
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._workers.__exit__(*exception)
+
+    def results(
+        self, reader: Reader, finished: Mapping[int, str], dropped: bool, progress: Progress
+    ) -> Iterator[Result | Skipped]:
+        """As `Engine.results`: what is finished comes first, the others in order."""
+        steps = self._steps
+        work = steps.open_work()
+        skipped: deque[Skipped] = deque()
+
+        def left() -> Iterator[tuple[Piece[Any], list[Any]]]:
+            for piece in pieces(reader, steps.items, steps.together, finished):
+                if isinstance(piece, Skipped):
+                    skipped.append(piece)
+                else:
+                    yield piece, piece.items
+
+        for piece, read in self._workers.map_chunks(left(), lambda count: progress(count, reader.total)):
+            while skipped:
+                yield skipped.popleft()
+            yield conclude(piece, read, work, steps, dropped)
+        yield from skipped
 
 
-def _resumable(left: Iterator[T], store: PartStore) -> Iterator[T]:
+def _engine(source: Source, steps: Steps[T, R], device: str) -> Engine:
+    if source.engine == "local":
+        return LocalEngine(source, steps)
+    try:
+        from molae.apps.cluster import RayEngine
+    except ImportError as error:
+        raise ConfigError('the engine ray needs Ray: pip install "molae[ray]"') from error
+    return RayEngine(source, steps, device)
+
+
+def _on_chunks(open_work: Callable[[], SampleWork]) -> Work[Sample]:
+    work = open_work()
+    return lambda chunk, read: work(read)
+
+
+def _finished(store: PartStore, strict: bool) -> dict[int, str]:
+    """The chunks that need not be worked on; if `strict`, those with failed rows do."""
+    finished = store.finished()
+    return {i: content for i, content in finished.items() if not (strict and store.remarks(i)["failed"])}
+
+
+def _recalled(remarks: Mapping[str, Any], rows: int) -> Summary:
+    """The counts of a chunk that is finished."""
+    failed, notes, left_out = (Counter(remarks[name]) for name in ("failed", "notes", "left_out"))
+    return Summary(remarks["ok"], failed, notes, rows, left_out)
+
+
+def _resumable(results: Iterator[T], store: PartStore) -> Iterator[T]:
     """The same; where the input is damaged, the user hears what becomes of the rows before."""
     try:
-        yield from left
+        yield from results
     except DamagedError as error:
         if store.resumable is None:
             raise
@@ -318,31 +366,19 @@ def _resumable(left: Iterator[T], store: PartStore) -> Iterator[T]:
         ) from error
 
 
-def _checksum(chunk: Chunk) -> str:
-    """Tells the rows of a chunk from others."""
-    total = hashlib.sha256(pickle.dumps(chunk_sources(chunk)))
-    for batch in chunk.columns.combine_chunks().to_batches():
-        total.update(batch.serialize())
-    return total.hexdigest()
-
-
-def _require_none(source: Source, chunk: Chunk, errors: Sequence[RowError | None], store: PartStore) -> None:
+def _require_none(source: Source, result: Result, store: PartStore) -> None:
     """Raises the first error, and says where the rows finished before stay, if there are any."""
-    for row, error in zip(chunk.rows, errors, strict=True):
+    for number, error in zip(result.numbers, result.errors, strict=True):
         if error is not None and not isinstance(error, LeftOut):
             stay = f"; the rows finished before stay in {store.resumable}: --on-error keep --resume goes on"
             hint = stay if store.resumable else ""
-            raise RowError(f"{source.path}, row {row.number}: {error.reason}{hint}", error.kind) from error
+            raise RowError(f"{source.path}, row {number}: {error.reason}{hint}", error.kind) from error
 
 
-def _has_place(error: RowError | None, dropped: bool) -> bool:
-    return error is None or not (dropped or isinstance(error, LeftOut))
-
-
-def _log_notes(chunk: Chunk, read: Sequence[Noted | RowError]) -> None:
-    for row, each in zip(chunk.rows, read, strict=True):
+def _log_notes(result: Result) -> None:
+    for number, each in zip(result.numbers, result.read, strict=True):
         for note in [each.reason] if isinstance(each, RowError) else each.notes:
-            logger.debug("row %d: %s", row.number, note)
+            logger.debug("row %d: %s", number, note)
 
 
 def _topic(note: str) -> str:

@@ -27,6 +27,9 @@ _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
 # SMILES of one fragment, of elements that are named and bonds of definite order, without labels and without
 # stereo of rare kinds.
 _PLAIN = re.compile(r"(?!.*(?:\[[\d#]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
+# What may stand for a dummy atom. Among aromatic atoms, RDKit tries all kinds of bonds to each: that takes
+# twice as long for every further one, hours for thirty.
+_DUMMY = re.compile(r"\*|#0")
 _POSITION = re.compile(r"mistakes around position (\d+)")
 
 
@@ -52,7 +55,8 @@ def parse_smiles(text: str | None) -> Chem.Mol:
         The sanitised molecule.
     Raises:
         RowError: `empty`; `unparsable`, if it is not the SMILES language; `invalid`, if it is but RDKit
-            refuses the molecule (valence, aromaticity); `too_large`, beyond 10,000 characters.
+            refuses the molecule (valence, aromaticity); `dummy_atom` and `query_bond`, as `prepare`;
+            `too_large`, beyond 10,000 characters.
     """
     smiles, extension = _split(text)
     if not smiles:
@@ -63,6 +67,8 @@ def parse_smiles(text: str | None) -> Chem.Mol:
     if not (smiles.isascii() and smiles.isprintable()):
         raise RowError(f"not a valid SMILES: contains characters of no SMILES: {smiles[:40]!a}", "unparsable")
     with _LOG_LOCK, BlockLogs(), CaptureErrorLog() as log:
+        if _DUMMY.search(smiles) and (mol := Chem.MolFromSmiles(smiles, sanitize=False)) is not None:
+            _require_definite(mol)
         mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         raise _refusal(smiles, log.messages)

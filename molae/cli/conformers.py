@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from molae.cli.options import (
+    Engine,
+    EngineOption,
     IdColumn,
     Input,
     NumWorkers,
@@ -77,6 +79,7 @@ def conformers(
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
     shard: ShardOption = None,
+    engine: EngineOption = Engine.local,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -97,7 +100,7 @@ def conformers(
     terminal = Terminal(verbose, quiet)
     if html is not None:
         require_report(html)
-    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard), engine.value)
     with terminal.progress("making conformers") as progress:
         summary = conformers_file(
             source,

@@ -25,6 +25,13 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Engine(StrEnum):
+    """What does the work."""
+
+    local = "local"
+    ray = "ray"
+
+
 Input = Annotated[
     str,
     typer.Argument(
@@ -69,6 +76,14 @@ ShardOption = Annotated[
         "--shard",
         metavar="I/N",
         help="Work on the I-th of N parts of the rows, I from 1, as a job of an array.",
+    ),
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        help="Work on this machine, or on a Ray cluster (needs ray): an actor a GPU or core, each with"
+        " --num-workers processes that read.",
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run left.")]

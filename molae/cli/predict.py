@@ -11,6 +11,8 @@ from molae.cli.options import (
     BatchSize,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     IdColumn,
     Input,
     NumWorkers,
@@ -40,6 +42,7 @@ def predict(
     num_workers: NumWorkers = 0,
     on_error: OnErrorOption = OnError.keep,
     shard: ShardOption = None,
+    engine: EngineOption = Engine.local,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -54,10 +57,12 @@ def predict(
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
+    shards = parse_shard(shard)
+    source = Source(input, smiles_column, id_column, num_workers, shard=shards, engine=engine.value)
     with terminal.progress("predicting") as progress:
         summary = predict_file(
             fitted,
-            Source(input, smiles_column, id_column, num_workers, shard=parse_shard(shard)),
+            source,
             output,
             model=model,
             batch_size=batch_size,

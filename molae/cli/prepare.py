@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from molae.cli.options import (
+    Engine,
+    EngineOption,
     IdColumn,
     Input,
     NumWorkers,
@@ -103,6 +105,7 @@ def prepare(
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
     shard: ShardOption = None,
+    engine: EngineOption = Engine.local,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -119,7 +122,7 @@ def prepare(
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard), engine.value)
     recipe = default_recipe(
         level.value,
         n=n,

@@ -6,6 +6,8 @@ from molae.cli.options import (
     BatchSize,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     IdColumn,
     Input,
     Model,
@@ -34,6 +36,7 @@ def reconstruct(
     seed: Seed = 0,
     on_error: OnErrorOption = OnError.keep,
     shard: ShardOption = None,
+    engine: EngineOption = Engine.local,
     resume: Resume = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -48,7 +51,7 @@ def reconstruct(
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard))
+    source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard), engine.value)
     with terminal.progress("reconstructing") as progress:
         summary = reconstruct_file(
             source,

@@ -73,14 +73,15 @@ def unique_names(names: Sequence[str]) -> list[str]:
     >>> unique_names(["smiles", "x", "x"])
     ['smiles', 'x', 'x.1']
     """
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for name in names:
-        candidate, count = name, 0
+        candidate = name
         while candidate in unique:
-            count += 1
-            candidate = f"{name}.{count}"
-        unique.append(candidate)
-    return unique
+            counts[name] = counts.get(name, 0) + 1
+            candidate = f"{name}.{counts[name]}"
+        unique[candidate] = None
+    return list(unique)
 
 
 def _first_known(columns: Sequence[str], known: Sequence[str]) -> str | None:

@@ -181,10 +181,8 @@ def read_ensembles(path: str | Path) -> Iterator[StoredEnsemble]:
         with pq.ParquetFile(path) as file:
             _require_ensembles(file.schema_arrow, path)
             for batch in file.iter_batches(batch_size=64, columns=[*_ORIGIN, *_TYPES]):
-                for values in batch.to_pylist():
-                    if values["positions"] is not None:
-                        yield _stored(**values)
-    except (OSError, pa.ArrowException) as error:
+                yield from _rows(batch, path)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {error}") from error
 
 
@@ -192,7 +190,7 @@ def holds_ensembles(path: str | Path) -> bool:
     """Whether a file is one that `molae prepare` wrote; False for any that cannot be read."""
     try:
         return Path(path).suffix == ".parquet" and _KEY.encode() in (pq.read_schema(path).metadata or {})
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
         return False
 
 
@@ -200,11 +198,22 @@ def _require_ensembles(schema: pa.Schema, path: str | Path) -> None:
     told = (schema.metadata or {}).get(_KEY.encode())
     if told is None:
         raise DataError(f"{path} holds no ensembles: make such a file with `molae prepare`")
-    version = json.loads(told)["format"]
-    if version > FORMAT:
+    try:
+        version = json.loads(told)["format"]
+        newer = version > FORMAT
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged: it does not tell how it is to be read") from error
+    if newer:
         raise DataError(
             f"{path} is of format {version}, this version of molae reads up to {FORMAT}: update it"
         )
+
+
+def _rows(batch: pa.RecordBatch, path: str | Path) -> list[StoredEnsemble]:
+    try:
+        return [_stored(**values) for values in batch.to_pylist() if values["positions"] is not None]
+    except (KeyError, TypeError, ValueError) as error:  # columns that are missing, or hold something else
+        raise DataError(f"{path} is damaged: it holds rows that are no ensembles: {error}") from error
 
 
 def _stored(

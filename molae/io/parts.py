@@ -52,11 +52,12 @@ class PartStore:
     """Collects the chunks of an output beside it, in `OUT.parts`, and joins them at the end.
 
     Every run writes this way. Without `resume`, what an earlier run left is thrown away; with it, chunks that
-    are `done` need not be computed again, and the final file is, byte for byte, that of an uninterrupted run.
+    are `finished` need not be computed again, and the final file is, byte for byte, that of a whole run.
 
         with PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, True) as store:
+            finished = store.finished()
             for index, chunk in enumerate(reader):
-                if not store.done(index):
+                if index not in finished:
                     store.write(index, chunk.columns, outcome(errors) | {"embedding": vectors})
             store.finish()
 
@@ -125,15 +126,10 @@ class PartStore:
         """The folder of the parts, or None where another run could not go on from it."""
         return self._folder if self._repeatable and any(self._folder.glob("*.parquet")) else None
 
-    def done(self, index: int, content: str = "") -> bool:
-        """Whether the chunk of this index, from 0, is finished.
-
-        Args:
-            index: Number of the chunk, from 0.
-            content: Checksum of its rows.
-        """
-        path = self._part(index)
-        return path.exists() and _metadata(path)[_CONTENT].decode() == content
+    def finished(self) -> dict[int, str]:
+        """The chunks that are finished: their numbers, from 0, and the checksums of their rows."""
+        paths = self._folder.glob("*.parquet")
+        return {int(path.stem): _metadata(path)[_CONTENT].decode() for path in sorted(paths)}
 
     def write(
         self,
@@ -147,7 +143,7 @@ class PartStore:
 
         Args:
             index: Number of the chunk, from 0.
-            columns: The input's columns; none is ever overwritten.
+            columns: The input's columns, perhaps none; none is ever overwritten.
             added: New columns of the same length; where the input has the name already, `molae_` precedes it.
             remarks: What a run that resumes should know of the chunk, as plain JSON values; never part of the
                 output.
@@ -155,9 +151,9 @@ class PartStore:
         Raises:
             OutputError: If it cannot be written; what was saved before stays.
         """
-        table = columns.rename_columns([_INPUT + name for name in columns.column_names])
-        for name, values in added.items():
-            table = table.append_column(_ADDED + name, values)
+        fields = [entry.with_name(_INPUT + entry.name) for entry in columns.schema]
+        fields += [pa.field(_ADDED + name, values.type) for name, values in added.items()]
+        table = pa.Table.from_arrays([*columns.columns, *added.values()], schema=pa.schema(fields))
         table = table.replace_schema_metadata({_REMARKS: json.dumps(remarks or {}), _CONTENT: content})
         with (
             self._writing(),

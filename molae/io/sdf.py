@@ -17,6 +17,9 @@ from molae.io.streams import Lines, refusal
 RECORD_LIMIT = 1 << 22
 _TITLE = "name"
 _PROPERTY = re.compile(r">.*?<(.*)>")
+# Where bonds may be aromatic. If atoms of them are dummies, RDKit tries all kinds of bonds to each: it takes
+# twice as long for every further one, hours for thirty.
+_AROMATIC = re.compile(r"^(?:.{6}(?:[ 0+]{2}[4-8]|[ 0+][4-8] |[4-8]  )|M  V30 )", re.MULTILINE)
 _COUNTS_LINE = 3
 
 
@@ -96,12 +99,22 @@ def _parse(block: list[str]) -> Chem.Mol:
         raise empty_row()
     text = "\n".join(block) + "\n"
     with BlockLogs():
+        if _AROMATIC.search(text):
+            _require_definite(_try_parse(text, sanitize=False))
         mol = _try_parse(text, sanitize=True)
         if mol is None:
             raise _reason(text)
     if mol.GetNumAtoms() == 0:
         raise empty_row()
     return mol
+
+
+def _require_definite(mol: Chem.Mol | None) -> None:
+    for atom in mol.GetAtoms() if mol else ():
+        if atom.GetAtomicNum() == 0 or atom.HasQuery():
+            raise RowError(
+                f"atom {atom.GetIdx()} is no definite element (a dummy, R group or query)", "dummy_atom"
+            )
 
 
 def _try_parse(text: str, sanitize: bool) -> Chem.Mol | None:

@@ -134,6 +134,10 @@ def read_config(path: Path) -> TrainConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"no config file {path}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is no config file: its values are nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a TOML file: {error}") from error
     return parse_config(values)

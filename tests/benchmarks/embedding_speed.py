@@ -40,11 +40,12 @@ from rdkit import Chem
 from report import parser, publish
 from torch.utils.flop_counter import FlopCounterMode
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.embed import batches, to_batch
 from molae.apps.loading import open_model
 from molae.apps.molecules import chunk_size
 from molae.apps.reading import try_sample
-from molae.apps.rows import Source, chunk_sources
+from molae.apps.rows import Source
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.batch.dense import DenseBatch

@@ -8,6 +8,8 @@ alone: `--kinds KIND --first NUMBER --tries 1` shows one again.
 
     python fuzz.py --tries 100000
     python fuzz.py --kinds smiles sdf --tries 1000000 --seed 1
+
+The inputs are files, so most of the time is the disk's: with TMPDIR=/dev/shm there are several times as many.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +81,12 @@ EXTREME = (0, -1, 255, 256, 2**31 - 1, 2**31, 2**63, 10**30, -(2**63), 1e308, fl
 def main() -> None:
     """Feeds every kind, and prints."""
     options = _parser().parse_args()
+    options.json = options.json and options.json.absolute()
     torch.set_num_threads(options.threads)
     RDLogger.DisableLog("rdApp.*")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        _prepare()
+        prepare()
         rows = [_feed_all(kind, options) for kind in options.kinds]
     rows.append(
         {"kind": "all"} | {name: sum(row[name] for row in rows) for name in rows[0] if name != "kind"}
@@ -102,14 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Good files to mutate."""
     mols = [Chem.MolFromSmiles(smiles.split()[0]) for smiles in SMILES]
     for mol in mols:
         rdDepictor.Compute2DCoords(mol)
     blocks = [Chem.MolToMolBlock(mol) for mol in mols] + [Chem.MolToV3KMolBlock(mols[0])]
-    Path("in.sdf").write_text("".join(f"{block}> <id>\nm\n\n$$$$\n" for block in blocks))
-    Path("in.csv").write_text('id,smiles,x\n"a ""b""",' + ",1\nb,".join(SMILES) + ",2\n")
+    for number, (one, other) in enumerate(pairwise(blocks)):
+        records = "".join(f"{block}> <id>\nm\n\n$$$$\n" for block in (one, other))
+        Path(f"in{number}.sdf").write_text(records)
+    for number, some in enumerate(pairwise(SMILES)):
+        Path(f"in{number}.csv").write_text('id,smiles,x\n"a ""b""",' + ",1\nb,".join(some) + ",2\n")
     Path("in.g6").write_text(">>graph6<<Bw\nDQc\nEEh_\nI?LCZ_@oo\n~?@c" + "?" * 30 + "\n")
     structures = {
         "atomic_numbers": [[6, 8], [1]],
@@ -139,28 +147,28 @@ def _smiles(chance: random.Random) -> None:
         )
         text[place : place + chance.randrange(4)] = change
     source = "".join(text)
-    _check_row(try_read(source, SCHEMA))
+    check_row(try_read(source, SCHEMA))
     if chance.random() < 0.1:
         read_whole(source)
 
 
 def _sdf(chance: random.Random) -> None:
-    _read_file(Path("fuzz.sdf"), _mutated(Path("in.sdf").read_bytes(), chance))
+    read_file(Path("fuzz.sdf"), _mutated(_good(f"in{chance.randrange(10)}.sdf"), chance))
 
 
 def _table(chance: random.Random) -> None:
     suffix = chance.choice((".csv", ".smi", ".tsv", ".txt", ".csv.gz"))
-    _read_file(Path(f"fuzz{suffix}"), _mutated(Path("in.csv").read_bytes(), chance))
+    read_file(Path(f"fuzz{suffix}"), _mutated(_good(f"in{chance.randrange(9)}.csv"), chance))
 
 
 def _graph6(chance: random.Random) -> None:
-    _read_file(Path("fuzz.g6"), _mutated(Path("in.g6").read_bytes(), chance))
+    read_file(Path("fuzz.g6"), _mutated(_good("in.g6"), chance))
 
 
 def _parquet(chance: random.Random) -> None:
     if chance.random() < 0.5:
-        good = Path(chance.choice(("smiles.parquet", "structures.parquet"))).read_bytes()
-        _read_file(Path("fuzz.parquet"), _mutated(good, chance))
+        good = _good(chance.choice(("smiles.parquet", "structures.parquet")))
+        read_file(Path("fuzz.parquet"), _mutated(good, chance))
         return
     # A sound file of unsound structures.
     integers = [0, 1, 2, 3, 6, 8, 92, 118, 119, -1, None, 2**31, -(2**40)]
@@ -173,14 +181,14 @@ def _parquet(chance: random.Random) -> None:
         for _ in range(4)
     ]
     pq.write_table(pa.table(rows), "fuzz.parquet")
-    _read_file(Path("fuzz.parquet"))
+    read_file(Path("fuzz.parquet"))
 
 
 def _checkpoint(chance: random.Random) -> None:
     folder = Path("fuzzed")
     folder.mkdir(exist_ok=True)
-    description = json.loads(Path("model/config.json").read_text())
-    weights = {path.name: path.read_bytes() for path in Path("model").glob("*.safetensors")}
+    description = json.loads(_good("model/config.json"))
+    weights = {name: _good(f"model/{name}") for name in description["weights"]}
     if chance.random() < 0.5:
         name = chance.choice(list(weights))
         weights[name] = _mutated(weights[name], chance, head=2000)
@@ -213,21 +221,26 @@ KINDS: dict[str, Callable[[random.Random], None]] = {
 }
 
 
-def _read_file(path: Path, content: bytes | None = None) -> None:
+@cache
+def _good(name: str) -> bytes:
+    return Path(name).read_bytes()
+
+
+def read_file(path: Path, content: bytes | None = None) -> None:
     if content is not None:
         path.write_bytes(content)
     with open_rows(path, chunk_size=4) as reader:
         for chunk in reader:
             for row in chunk.rows:
                 if row.graph is None:
-                    _check_row(try_read(as_source(row), SCHEMA))
+                    check_row(try_read(as_source(row), SCHEMA))
 
 
 class UnexpectedError(Exception):
     """An error of RDKit that nobody foresaw, though the row failed as it should."""
 
 
-def _check_row(read: object) -> None:
+def check_row(read: object) -> None:
     if isinstance(read, RowError) and read.kind == "unexpected":
         raise UnexpectedError(read.reason)
 

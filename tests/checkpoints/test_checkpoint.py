@@ -122,6 +122,8 @@ def test_what_a_killed_process_left_is_removed(model: TinyAutoencoder, saved: Pa
             lambda path: edit(path, weights={"../x.safetensors": "0"}),
             r"corrupt: .*x.safetensors. is no file",
         ),
+        (lambda path: edit(path, weights={f"weights-{'0' * 300}": "0"}), r"corrupt: .*is no file"),
+        (lambda path: (path / CONFIG).write_text("[" * 100_000), r"config.json is corrupt"),
         (lambda path: edit(path, weights={WEIGHTS: 1}), r"is no file of weights with its checksum"),
         (lambda path: edit(path, format_version=99), r"made by a newer molae \(format 99.*upgrade"),
         (

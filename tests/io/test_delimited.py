@@ -76,6 +76,14 @@ def test_repeated_and_marked_headers(tmp_path: Path) -> None:
     assert rows[1].error.kind == "binary"
 
 
+def test_a_header_that_repeats_itself_without_end_takes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("smiles" + ",x" * 20_000 + "\nC\n")
+    with open_rows(path) as reader:
+        (chunk,) = reader
+    assert chunk.columns.column_names[-1] == "x.19999"
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 @given(table=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 def test_whatever_the_csv_module_writes_is_read_back(

@@ -64,6 +64,14 @@ def test_what_is_no_ensemble_is_refused(tmp_path: Path) -> None:
     path, _ = save(tmp_path / "b.parquet", {"molae_ensembles": '{"format": 9}'})
     with pytest.raises(DataError, match="of format 9"):
         next(read_ensembles(path))
+    for told in ("[", "{}", '{"format": "x"}'):
+        path, _ = save(tmp_path / "d.parquet", {"molae_ensembles": told})
+        with pytest.raises(DataError, match="is damaged"):
+            next(read_ensembles(path))
+    path, _ = save(tmp_path / "e.parquet")
+    pq.write_table(pq.read_table(path).drop_columns("energies"), path)
+    with pytest.raises(DataError, match="no ensembles"):
+        next(read_ensembles(path))
     (tmp_path / "c.parquet").write_text("no")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         next(read_ensembles(tmp_path / "c.parquet"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_bad_records_keep_their_place(tmp_path: Path) -> None:
     assert "valence" in rows[1].error.reason
     assert rows[1].id == "bad"
     assert columns["name"] == ["water", "bad", "no", "", None, "", "water"]
+
+
+@pytest.mark.parametrize("version", [Chem.MolToMolBlock, Chem.MolToV3KMolBlock])
+def test_dummies_are_refused_before_rdkit_looks_for_their_bonds(tmp_path: Path, version: Callable) -> None:
+    ring = Chem.MolFromSmiles("c1" + "*" * 40 + "c1", sanitize=False)
+    (row, water), _ = read(tmp_path, "$$$$\n".join([version(ring, kekulize=False), WATER]))
+    assert row.error is not None
+    assert row.error.kind == "dummy_atom"
+    assert water.error is None
 
 
 def test_properties_become_columns(tmp_path: Path) -> None:

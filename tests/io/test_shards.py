@@ -144,7 +144,7 @@ def test_another_file_in_a_folder_is_another_input(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert PartStore(tmp_path / "out.csv", folder, {}, resume=True).done(0)
+    assert PartStore(tmp_path / "out.csv", folder, {}, resume=True).finished() == {0: ""}
     write_part(folder / "b.parquet", ["C"])
     with pytest.raises(DataError, match="another input"):
         PartStore(tmp_path / "out.csv", folder, {}, resume=True)

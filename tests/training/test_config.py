@@ -43,6 +43,11 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("steps : 3")
     with pytest.raises(ConfigError, match="not a TOML file"):
         read_config(tmp_path / "bad.toml")
+    (tmp_path / "deep.toml").write_text("steps = " + "[" * 10_000)
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        read_config(tmp_path / "deep.toml")
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_config(tmp_path)
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "data" / "configs").glob("*.toml")))

@@ -10,9 +10,10 @@ from pathlib import Path
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.conformers.isomers import read_whole
 from molae.apps.molecules import Source as Molecular
-from molae.apps.rows import Source, chunk_sources
+from molae.apps.rows import Source
 from molae.apps.workers import Workers, keep_failure
 from molae.errors import DataError, LeftOut, RowError
 

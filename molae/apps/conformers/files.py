@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from rdkit import Chem
 
+from molae.apps.chunks import Steps, Work
 from molae.apps.conformers.generator import DEFAULT, open_generator
 from molae.apps.conformers.isomers import MAX_ISOMERS, Isomer, try_isomers
 from molae.apps.conformers.sampled import Request, check_request
@@ -80,18 +81,21 @@ def conformers_file(
     """
     check_request(request)
     open_generator(model, request.time_limit)
+    steps = Steps(
+        _items,
+        partial(_make, model=model, request=request, enumerate_stereo=enumerate_stereo),
+        _open_columns,
+        _CHUNK_SIZE,
+        limit=_limit(request, enumerate_stereo),
+    )
     return process_rows(
         source,
         output,
-        _items,
-        partial(_make, model=model, request=request, enumerate_stereo=enumerate_stereo),
-        _columns,
+        steps,
         {"verb": "conformers", "model": model, **vars(request), "enumerate_stereo": enumerate_stereo},
         on_error=on_error,
         resume=resume,
         suffixes=RECORD_SUFFIXES,
-        chunk_size=_CHUNK_SIZE,
-        limit=_limit(request, enumerate_stereo),
         progress=progress,
     )
 
@@ -114,6 +118,10 @@ def _make(item: Item, model: str, request: Request, enumerate_stereo: bool) -> R
         return isomers
     text = "".join(record for isomer in isomers for record in _records(isomer, item))
     return Records(text, tuple(dict.fromkeys(note for isomer in isomers for note in isomer.notes)))
+
+
+def _open_columns() -> Work[Records]:
+    return _columns
 
 
 def _columns(

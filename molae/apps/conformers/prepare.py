@@ -12,13 +12,14 @@ from typing import Literal
 
 import pyarrow as pa
 
+from molae.apps.chunks import Steps, Work, chunk_sources
 from molae.apps.conformers.ensembles import Ensemble, read_references
 from molae.apps.conformers.exclusion import read_exclusion, require_wanted
 from molae.apps.conformers.isomers import read_whole
 from molae.apps.conformers.recipe import Made, Recipe, convert_ensemble, make_ensemble
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import as_source, from_binary
-from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress, process_rows
+from molae.apps.rows import Progress, Source, Summary, no_progress, process_rows
 from molae.chem.gfn2 import HARTREE
 from molae.errors import ConfigError, RowError
 from molae.io import Chunk, Reader, Row, digest
@@ -101,21 +102,24 @@ def prepare_file(
         raise ConfigError(
             f"minima, energy: the level {recipe.level!r} makes its own conformers, give neither"
         )
+    steps = Steps(
+        _given_items if recipe.level == "given" else _items,
+        partial(_try_make, recipe=recipe, excluded=read_exclusion(exclude, source.num_workers)),
+        _open_columns,
+        _CHUNK_SIZE[recipe.level],
+        keep_columns=False,
+        # The recipe asks its own limit only now and then.
+        limit=None if recipe.time_limit is None else 60.0 + 2.0 * recipe.time_limit,
+    )
     return process_rows(
         source,
         output,
-        _given_items if recipe.level == "given" else _items,
-        partial(_try_make, recipe=recipe, excluded=read_exclusion(exclude, source.num_workers)),
-        _columns,
+        steps,
         {"verb": "prepare", **settings},
         on_error=on_error,
         resume=resume,
         suffixes=ENSEMBLE_SUFFIXES,
         metadata=ensemble_metadata(asdict(recipe)),
-        chunk_size=_CHUNK_SIZE[recipe.level],
-        keep_columns=False,
-        # The recipe asks its own limit only now and then.
-        limit=None if recipe.time_limit is None else 60.0 + 2.0 * recipe.time_limit,
         progress=progress,
     )
 
@@ -205,6 +209,10 @@ def _try_make(item: Item, recipe: Recipe, excluded: Mapping[str, str]) -> Made |
         logger.debug("unexpected error", exc_info=True)
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         return RowError(f"no ensemble: {type(error).__name__}: {reason}", "unexpected")
+
+
+def _open_columns() -> Work[Made]:
+    return _columns
 
 
 def _columns(chunk: Chunk, read: list[Made | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:

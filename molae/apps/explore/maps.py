@@ -16,7 +16,8 @@ from molae.apps.explore.drawings import draw_compact
 from molae.apps.explore.page import Page, render
 from molae.apps.explore.projection import Projection, project
 from molae.apps.rows import Progress, Summary, no_progress
-from molae.errors import ConfigError
+from molae.chem.parse import parse_smiles
+from molae.errors import ConfigError, RowError
 from molae.io import atomic_path
 from molae.io.columns import require_column
 from molae.io.writers import check_folder, output_suffix
@@ -102,7 +103,10 @@ def _draw(smiles: Sequence[str], progress: Progress) -> tuple[list[str], list[st
     """For each molecule its drawing and its canonical SMILES, empty where RDKit does not read it."""
     drawings, canonical = [], []
     for text in smiles:
-        mol = Chem.MolFromSmiles(text) if text else None
+        try:
+            mol = parse_smiles(text)
+        except RowError:
+            mol = None
         drawings.append("" if mol is None else draw_compact(mol))
         canonical.append("" if mol is None else Chem.MolToSmiles(mol))
         progress(1, len(smiles))

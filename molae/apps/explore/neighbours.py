@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.embed import BATCH_SIZE, embed_read
 from molae.apps.explore.codes import Codes, holds_codes, read_codes
 from molae.apps.explore.search import Metric, Search, nearest
 from molae.apps.loading import open_model
 from molae.apps.origin import CodesOrigin
 from molae.apps.reading import sample_workers
-from molae.apps.rows import Progress, Source, Summary, chunk_sources, no_progress
+from molae.apps.rows import Progress, Source, Summary, no_progress
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import TABLE_SUFFIXES, outcome
 from molae.io.columns import unique_names

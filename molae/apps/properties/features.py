@@ -67,6 +67,15 @@ class Featuriser:
         """What the graphs of the molecules must carry."""
         return self._model.schema if self._model else _WITHOUT_MODEL
 
+    def to(self, device: str) -> None:
+        """Moves the model to a device, `auto`, `cpu` or `cuda`.
+
+        Raises:
+            ConfigError: If there is no such device.
+        """
+        if self._model is not None:
+            self._model = open_model(self._model, device)
+
     def size(self, name: str) -> int:
         """Number of columns of a block."""
         if name == "code" and self._model:

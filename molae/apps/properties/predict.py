@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ from molae.apps.properties.features import Featuriser
 from molae.apps.properties.model import Predictions
 from molae.apps.properties.scaling import Blocks
 from molae.apps.properties.storage import FittedTarget, check_origin, load_model
-from molae.apps.rows import Progress, Source, Summary, no_progress, process_file
+from molae.apps.rows import Progress, SampleWork, Source, Summary, no_progress, process_file
 from molae.apps.samples import Sample
 from molae.errors import RowError
 
@@ -59,27 +60,33 @@ def predict_file(
     """
     stored = load_model(fitted)
     origin = check_origin(stored, model)
-    featuriser = Featuriser(stored.blocks, origin.model or "", device, batch_size, origin.descriptor_names)
+    featuriser = Featuriser(stored.blocks, origin.model or "", "cpu", batch_size, origin.descriptor_names)
+    return process_file(
+        replace(source, seed=origin.seed),
+        output,
+        featuriser.schema,
+        partial(_open_prediction, featuriser, stored.targets, device),
+        {"verb": "predict", "fitted": stored.checksum, "weights": origin.fingerprint},
+        device=device,
+        on_error=on_error,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def _open_prediction(featuriser: Featuriser, targets: Sequence[FittedTarget], device: str) -> SampleWork:
+    featuriser.to(device)
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
         # Features are of molecules, and a schema of molecules reads nothing else.
         blocks, errors = featuriser.compute(cast("list[Molecule | RowError]", read))
         known = np.array([error is None for error in errors])
         columns: dict[str, pa.Array] = {}
-        for target in stored.targets:
+        for target in targets:
             columns |= _columns(target, blocks, known)
         return errors, columns
 
-    return process_file(
-        replace(source, seed=origin.seed),
-        output,
-        featuriser.schema,
-        work,
-        {"verb": "predict", "fitted": stored.checksum, "weights": origin.fingerprint},
-        on_error=on_error,
-        resume=resume,
-        progress=progress,
-    )
+    return work
 
 
 def _columns(target: FittedTarget, blocks: Blocks, known: np.ndarray) -> dict[str, pa.Array]:

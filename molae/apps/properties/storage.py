@@ -204,13 +204,14 @@ def _read_description(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         found = description["format_version"]
+        newer = found > FORMAT_VERSION
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(
             f"{folder} is not a fitted model: it has no {DESCRIPTION}; `molae fit` makes one"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder / DESCRIPTION} is corrupt: copy or fit the model again") from error
-    if found > FORMAT_VERSION:
+    if newer:
         raise CheckpointError(f"{folder} was made by a newer molae (format {found}): upgrade molae")
     missing = {"features", "targets", "arrays_sha256"} - set(description)
     if missing:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from molae.apps.chunks import chunk_sources
 from molae.apps.molecules import first_conformers, molecule_workers
 from molae.apps.properties.features import Described, Featuriser, Gathering
 from molae.apps.properties.targets import Target, Task, read_target
-from molae.apps.rows import Progress, Source, chunk_sources, no_progress
+from molae.apps.rows import Progress, Source, no_progress
 from molae.errors import DataError
 from molae.io import Chunk
 from molae.io.columns import require_column
