@@ -128,8 +128,9 @@ class PartStore:
 
     def finished(self) -> dict[int, str]:
         """The chunks that are finished: their numbers, from 0, and the checksums of their rows."""
-        paths = self._folder.glob("*.parquet")
-        return {int(path.stem): _metadata(path)[_CONTENT].decode() for path in sorted(paths)}
+        told = {int(path.stem): _metadata(path) for path in sorted(self._folder.glob("*.parquet"))}
+        # What a version without checksums left is made again.
+        return {index: values[_CONTENT].decode() for index, values in told.items() if _CONTENT in values}
 
     def write(
         self,
@@ -237,7 +238,7 @@ class PartStore:
 
 
 def _metadata(part: Path) -> dict[bytes, bytes]:
-    return pq.read_schema(part).metadata
+    return pq.read_schema(part).metadata or {}
 
 
 def _read(part: Path) -> pa.Table:

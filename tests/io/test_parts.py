@@ -215,6 +215,16 @@ def test_a_repaired_input_goes_on_where_its_chunks_are_the_same(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.smi", "out.csv"]
 
 
+def test_parts_without_checksums_are_made_again(tmp_path: Path) -> None:
+    source = tmp_path / "in.smi"
+    source.write_text("C\nCC\nCCC\nCCCC\n")
+    with pytest.raises(KeyboardInterrupt):
+        embed(source, tmp_path / "out.parquet", stop_after=1)
+    (part,) = (tmp_path / "out.parquet.parts").glob("*.parquet")
+    pq.write_table(pq.read_table(part).replace_schema_metadata(None), part)
+    assert embed(source, tmp_path / "out.parquet", resume=True) == 2
+
+
 def test_a_chunk_may_have_new_columns_alone(tmp_path: Path, source: Path) -> None:
     # A table without columns that was sent from another process has forgotten how many rows it had.
     with PartStore(tmp_path / "out.csv", source, OPTIONS) as store:
