@@ -23,6 +23,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -169,13 +170,17 @@ def main() -> None:
 def fit(
     model: PlainGAN | InvariantEncodingGAN, draw: Callable[[int], Tensor], arguments: argparse.Namespace
 ) -> PlainGAN | InvariantEncodingGAN:
-    """Trains critics and generator in turn on what `draw` gives; returns the moving average."""
+    """Trains critics and generator in turn on what `draw` gives; returns the moving average.
+
+    Learning rates fall in the second half, that of the critics to 0.3 of it rather than to 0: a code on its
+    way from one mode to another may be left between them where critics become as slow as the generator.
+    """
     critics = [p for name, p in model.named_parameters() if "critic" in name]
     others = [p for name, p in model.named_parameters() if "critic" not in name]
     sides = []
-    for parameters, loss in ((critics, model.critic_loss), (others, model.generator_loss)):
+    for parameters, loss, least in ((critics, model.critic_loss, 0.3), (others, model.generator_loss, 0.0)):
         optimizer = torch.optim.Adam(parameters, arguments.learning_rate, betas=(0.0, 0.99), fused=True)
-        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: min(1.0, 2 - 2 * t / arguments.steps))
+        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_fall, arguments.steps, least))
         sides.append((parameters, loss, optimizer, fall))
     average = AveragedWeights(model, 0.998)
     for step in range(arguments.steps):
@@ -187,6 +192,11 @@ def fit(
             fall.step()
         average.update(step)
     return average.model
+
+
+def _fall(steps: int, least: float, step: int) -> float:
+    """Share of the learning rate at a step: 1 in the first half, then down to `least` along a line."""
+    return max(least, min(1.0, 2 - 2 * step / steps))
 
 
 @torch.no_grad()
