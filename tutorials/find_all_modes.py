@@ -19,11 +19,11 @@ x = mixture.draw(1000)
 print(f"a sample and what it is taken to: {x[0].tolist()}, {mixture.neighbour(x)[0].tolist()}")
 
 # %% Train both alike. To build one for data of your own, see molae.adversarial.InvariantEncodingGAN
-settings = Namespace(width=64, penalty=0.005, steps=1500, batch_size=128, learning_rate=2e-3, verbose=False)
+settings = Namespace(width=64, penalty=0.005, steps=1500, batch_size=128, learning_rate=2e-3)
 models = {}
 for name in ("plain", "IVE-GAN"):
     torch.manual_seed(0)
-    models[name] = mixtures.fit(mixtures.build(name, mixture, settings), mixture, settings)
+    models[name] = mixtures.fit(mixtures.build(name, mixture, settings), mixture.draw, settings)
     figures = mixtures.measure(models[name], mixture)
     print(f"{name:>8}: " + ", ".join(f"{key} {value:.3g}" for key, value in figures.items()))
 

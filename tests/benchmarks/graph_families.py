@@ -51,7 +51,8 @@ def main(arguments: argparse.Namespace) -> None:
     settings = read_config(CONFIG).model_dump(mode="json")
     settings["model"]["code_size"] = arguments.code_size
     settings["training"] |= {"steps": arguments.steps, "validate_every": max(arguments.steps // 4, 1)}
-    output = folder / f"{arguments.family}-{arguments.code_size}-{arguments.steps}"
+    settings["augment"] = {"mutate": arguments.mutate, "node_rate": 0.02, "edge_rate": 0.01}
+    output = folder / f"{arguments.family}-{arguments.code_size}-{arguments.steps}-{arguments.mutate:g}"
     wall, cpu = time.monotonic(), time.process_time()
     train(parse_config(settings), packed, output)
     minutes = {
@@ -71,5 +72,6 @@ if __name__ == "__main__":
     made.add_argument("--code-size", type=int, default=64)
     made.add_argument("--steps", type=int, default=5000)
     made.add_argument("--graphs", type=int, default=20_000, help="graphs to train on")
+    made.add_argument("--mutate", type=float, default=0.0, help="share of graphs with edges changed")
     made.add_argument("--folder", type=Path, default=Path("graph-families"), help="folder for what is made")
     main(made.parse_args())

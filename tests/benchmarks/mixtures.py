@@ -22,6 +22,8 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -110,16 +112,17 @@ class PairPerceptron(Perceptron):
 
 
 class PlainGAN(nn.Module):
-    """A generator and a critic."""
+    """A generator, which takes `size` normal numbers, and a critic."""
 
-    def __init__(self, generator: nn.Module, critic: nn.Module, penalty: float) -> None:
+    def __init__(self, generator: nn.Module, critic: nn.Module, size: int, penalty: float) -> None:
         super().__init__()
         self.generator = generator
         self.critic = critic
+        self.size = size
         self.penalty = penalty
 
     def sample(self, count: int) -> Tensor:
-        return self.generator(torch.randn(count, CODE + NOISE))
+        return self.generator(torch.randn(count, self.size))
 
     def critic_loss(self, x: Tensor) -> Tensor:
         return critic_loss(self.critic, [x], [self.sample(len(x)).detach()], self.penalty)
@@ -132,7 +135,7 @@ def build(name: str, mixture: Mixture, arguments: argparse.Namespace) -> PlainGA
     width, spread = arguments.width, float(mixture.centres.std())
     generator, critic = Perceptron(CODE + NOISE, width, 2, scale=spread), Perceptron(2, width, 1)
     if name != "IVE-GAN":
-        return PlainGAN(generator, critic, 0.0 if name == "plain" else arguments.penalty)
+        return PlainGAN(generator, critic, CODE + NOISE, 0.0 if name == "plain" else arguments.penalty)
     return InvariantEncodingGAN(
         Perceptron(2, width, CODE),
         generator,
@@ -155,7 +158,7 @@ def main() -> None:
         for name in arguments.models:
             torch.manual_seed(arguments.seed)
             start = time.process_time()
-            model = fit(build(name, mixture, arguments), mixture, arguments)
+            model = fit(build(name, mixture, arguments), mixture.draw, arguments)
             facts = {
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "cpu_s": round(time.process_time() - start),
@@ -165,28 +168,35 @@ def main() -> None:
 
 
 def fit(
-    model: PlainGAN | InvariantEncodingGAN, mixture: Mixture, arguments: argparse.Namespace
+    model: PlainGAN | InvariantEncodingGAN, draw: Callable[[int], Tensor], arguments: argparse.Namespace
 ) -> PlainGAN | InvariantEncodingGAN:
-    """Trains critics and generator in turn; returns the moving average."""
+    """Trains critics and generator in turn on what `draw` gives; returns the moving average.
+
+    Learning rates fall in the second half, that of the critics to 0.3 of it rather than to 0: a code on its
+    way from one mode to another may be left between them where critics become as slow as the generator.
+    """
     critics = [p for name, p in model.named_parameters() if "critic" in name]
     others = [p for name, p in model.named_parameters() if "critic" not in name]
     sides = []
-    for parameters, loss in ((critics, model.critic_loss), (others, model.generator_loss)):
+    for parameters, loss, least in ((critics, model.critic_loss, 0.3), (others, model.generator_loss, 0.0)):
         optimizer = torch.optim.Adam(parameters, arguments.learning_rate, betas=(0.0, 0.99), fused=True)
-        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: min(1.0, 2 - 2 * t / arguments.steps))
+        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_fall, arguments.steps, least))
         sides.append((parameters, loss, optimizer, fall))
     average = AveragedWeights(model, 0.998)
     for step in range(arguments.steps):
         for parameters, loss, optimizer, fall in sides:
-            value = loss(mixture.draw(arguments.batch_size))
+            value = loss(draw(arguments.batch_size))
             for parameter, slope in zip(parameters, torch.autograd.grad(value, parameters), strict=True):
                 parameter.grad = slope
             optimizer.step()
             fall.step()
         average.update(step)
-        if arguments.verbose and step % 1000 == 999:
-            print(step + 1, measure(average.model, mixture), flush=True)
     return average.model
+
+
+def _fall(steps: int, least: float, step: int) -> float:
+    """Share of the learning rate at a step: 1 in the first half, then down to `least` along a line."""
+    return max(least, min(1.0, 2 - 2 * step / steps))
 
 
 @torch.no_grad()
@@ -212,7 +222,6 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--batch-size", type=int, default=256)
     made.add_argument("--learning-rate", type=float, default=1e-3)
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--verbose", action="store_true", help="show the progress of training")
     return made.parse_args()
 
 

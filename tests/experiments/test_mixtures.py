@@ -8,7 +8,7 @@ import mixtures
 import pytest
 import torch
 
-SETTINGS = Namespace(width=8, penalty=0.005, steps=3, batch_size=16, learning_rate=1e-3, verbose=False)
+SETTINGS = Namespace(width=8, penalty=0.005, steps=3, batch_size=16, learning_rate=1e-3)
 
 
 @pytest.mark.parametrize(("kind", "modes"), [("grid", 25), ("ring", 8)])
@@ -44,7 +44,7 @@ def test_models_train_and_repeat_by_their_seed(name):
     def figures():
         torch.manual_seed(0)
         mixture = mixtures.ring()
-        model = mixtures.fit(mixtures.build(name, mixture, SETTINGS), mixture, SETTINGS)
+        model = mixtures.fit(mixtures.build(name, mixture, SETTINGS), mixture.draw, SETTINGS)
         return mixtures.measure(model, mixture)
 
     once = figures()
