@@ -2,10 +2,10 @@
 
 Run it from the top of the repository: python tutorials/a_billion_molecules.py
 
-One core of an AMD EPYC processor, shared with other work, did 1,072 drugs a second with the model `graph`, from
-SMILES to Parquet, and 17 conformers (`molae bench --seconds 10 --molecules 1000000`, which brings its drugs
-along; median of three, in seconds of the processor). For molecules of their size, 23 heavy atoms on average,
-that is
+One core of an AMD EPYC processor, shared with other work, did 1,072 drugs a second with the model
+`graph`, from SMILES to Parquet, and 17 conformers (`molae bench --seconds 10 --molecules 1000000`, which
+brings its drugs along; median of three, in seconds of the processor). For molecules of their size, 23
+heavy atoms on average, that is
 
     a million   0.26 core-hours   2.1 GB of Parquet     17 core-hours for a conformer of each
     a billion   260 core-hours    2.1 TB of Parquet     17,000 core-hours for a conformer of each
