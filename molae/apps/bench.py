@@ -41,7 +41,7 @@ PARSE, FEATURISE, ENCODE, WRITE, CONFORMERS = STAGES = (
 )
 """`parse`: RDKit's parser alone; `featurise`: from a row of the input to what the model reads, with the
 parser and, where the model takes one, the conformer; `encode`; `write`: to Parquet; `conformers`: one
-conformer of a molecule by ETKDGv3, in the place of all others."""
+conformer of a molecule, as `molae conformers` makes it, in the place of all others."""
 
 ALL = "all"
 # Most heavy atoms of a class of sizes, and its name.

@@ -164,4 +164,5 @@ def _pack(content: Any) -> pa.Table:
 
 
 def _unpack(batch: pa.Table) -> list[Any]:
+    # What processes of this run packed, as between those of one machine; never anything read from a file.
     return [pickle.loads(payload.as_buffer()) for payload in batch[_PAYLOAD]]

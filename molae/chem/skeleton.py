@@ -30,7 +30,7 @@ SKELETON_CHANNELS = (
     ("smallest_ring", _LARGEST_RING - 1),
     ("neighbours", _MOST_NEIGHBOURS + 1),
 )
-_HYBRIDISATION_CHANNEL, _RING_CHANNEL = 3, 5
+_CHANNEL = {name: place for place, (name, _) in enumerate(SKELETON_CHANNELS)}
 #: Categories of a pair of atoms: no bond, or one of five kinds out of a ring, or in one.
 SKELETON_BONDS = 1 + 2 * 5
 
@@ -63,8 +63,8 @@ class Skeleton:
     @property
     def has_flexible_ring(self) -> bool:
         """Whether a saturated atom lies in a ring, so that this may take several shapes."""
-        saturated = self.nodes[:, _HYBRIDISATION_CHANNEL] == _HYBRIDISATION[HybridizationType.SP3]
-        return bool((saturated & (self.nodes[:, _RING_CHANNEL] > 0)).any())
+        saturated = self.nodes[:, _CHANNEL["hybridisation"]] == _HYBRIDISATION[HybridizationType.SP3]
+        return bool((saturated & (self.nodes[:, _CHANNEL["smallest_ring"]] > 0)).any())
 
 
 def skeleton(mol: Chem.Mol) -> Skeleton:
