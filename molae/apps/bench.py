@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from molae.apps.chunks import chunk_sources
 from molae.apps.conformers.generator import open_generator
 from molae.apps.conformers.isomers import try_isomers
 from molae.apps.conformers.sampled import Request
-from molae.apps.embed import BATCH_SIZE, embed_read
+from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precision
 from molae.apps.loading import open_model
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import parse_source
 from molae.apps.reading import try_sample
 from molae.apps.rows import Source
+from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import PartStore, matrix_column, outcome
@@ -80,6 +82,7 @@ class Bench:
     Attributes:
         model: Name of the model.
         device: Where it ran.
+        precision: Numbers that it calculated with.
         cores: Cores that this process may use; one was.
         code_size: Numbers of a code.
         heavy_atoms: Mean number of heavy atoms.
@@ -90,6 +93,7 @@ class Bench:
 
     model: str
     device: str
+    precision: str
     cores: int
     code_size: int
     heavy_atoms: float
@@ -133,6 +137,7 @@ def bench(
     seconds: float = 20.0,
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
+    precision: Precision = "float32",
 ) -> Bench:
     """Measures each stage of `molae embed`, and conformers, one after the other, in this process.
 
@@ -145,6 +150,7 @@ def bench(
         seconds: About how long to measure; the first molecules, by which caches fill, are measured beside.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
+        precision: Numbers that the model calculates with.
     Returns:
         The figures, without the time to start.
     Raises:
@@ -153,8 +159,10 @@ def bench(
     """
     if not seconds > 0:
         raise ConfigError(f"seconds: expected a number above 0, got {seconds}")
+    require_precision(precision)
     opened = open_model(model, device)
     now = time.process_time if next(opened.parameters()).device.type == "cpu" else time.perf_counter
+    embedding = partial(embed_read, opened, batch_size=batch_size, precision=precision)
     clock = _Clock(now)
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
@@ -163,8 +171,8 @@ def bench(
         parts = count()
         for index, sources in enumerate(_sources(source)):
             if index == 0:
-                _measure(opened, sources[:batch_size], batch_size, store, parts, _Clock(now))
-            _measure(opened, sources, batch_size, store, parts, clock)
+                _measure(opened, sources[:batch_size], embedding, store, parts, _Clock(now))
+            _measure(opened, sources, embedding, store, parts, clock)
             if time.monotonic() > end:
                 break
         if clock.atoms:
@@ -180,6 +188,7 @@ def bench(
     return Bench(
         model=str(model),
         device=next(opened.parameters()).device.type,
+        precision=precision,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         code_size=opened.config.code_size,
         heavy_atoms=float(np.mean(clock.atoms)),
@@ -226,7 +235,7 @@ def _sources(source: Source | None) -> Iterator[list[Molecular]]:
 def _measure(
     model: Autoencoder,
     sources: Sequence[Molecular],
-    batch_size: int,
+    embedding: Callable[[Sequence[Sample | RowError]], tuple[np.ndarray, list[RowError | None]]],
     store: PartStore,
     parts: Iterator[int],
     clock: _Clock,
@@ -245,7 +254,7 @@ def _measure(
         with clock.measure(size, FEATURISE, len(group)):
             read = [try_sample(each, model.schema) for each in members]
         with clock.measure(size, ENCODE, len(group)):
-            vectors, errors = embed_read(model, read, batch_size)
+            vectors, errors = embedding(read)
         table = pa.table({"smiles": [each if isinstance(each, str) else None for each in members]})
         valid = np.array([error is None for error in errors])
         with clock.measure(size, WRITE, len(group)):

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import pyarrow as pa
 
-from molae.apps.embed import BATCH_SIZE, embed_read
+from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precision
 from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.origin import CodesOrigin
@@ -33,6 +33,7 @@ def embed_file(
     *,
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
+    precision: Precision = "float32",
     on_error: OnError = "keep",
     resume: bool = False,
     progress: Progress = no_progress,
@@ -47,6 +48,7 @@ def embed_file(
         model: Name of a shipped model, or path of a model directory.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
+        precision: Numbers that the model calculates with (see `molae.embed`).
         on_error: Whether to `keep` failed rows, without a vector, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
         progress: Told after every few rows.
@@ -56,13 +58,14 @@ def embed_file(
         MolaeError: If the model, the input or the output cannot be used; with `on_error="fail"`, a RowError
             that names file, row and reason.
     """
+    require_precision(precision)
     opened = open_model(model, "cpu", kind="any")
     return process_file(
         source,
         output,
         opened.schema,
-        partial(_open_embedding, opened, device, batch_size),
-        _identity("embed", model),
+        partial(_open_embedding, opened, device, batch_size, precision),
+        _identity("embed", model) | {"precision": precision},
         device=device,
         on_error=on_error,
         resume=resume,
@@ -72,11 +75,11 @@ def embed_file(
     )
 
 
-def _open_embedding(model: Autoencoder, device: str, batch_size: int) -> SampleWork:
+def _open_embedding(model: Autoencoder, device: str, batch_size: int, precision: Precision) -> SampleWork:
     opened = open_model(model, device, kind="any")
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
-        vectors, errors = embed_read(opened, read, batch_size)
+        vectors, errors = embed_read(opened, read, batch_size, precision)
         valid = np.array([error is None for error in errors])
         return errors, {"embedding": matrix_column(vectors, valid)}
 

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from molae.groups.permutation import inverse_index, take_nodes
+
+
+class EdgeList(NamedTuple):
+    """The edges of a batch one by one, each from both of its ends; in the order of graphs and first nodes.
+
+    Attributes:
+        graph: Graph of each edge.
+        first: Node at one end.
+        second: Node at the other.
+        kind: Category, 1 or more.
+    """
+
+    graph: Int[Tensor, " e"]
+    first: Int[Tensor, " e"]
+    second: Int[Tensor, " e"]
+    kind: Int[Tensor, " e"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,12 @@ class DenseBatch:
     def sizes(self) -> Int[Tensor, " b"]:
         """Number of real nodes of each graph."""
         return self.mask.sum(dim=1)
+
+    @cached_property
+    def edge_list(self) -> EdgeList:
+        """The edges one by one: what is done to each of them is cheaper so than on the padded matrix."""
+        graph, first, second = self.edges.nonzero(as_tuple=True)
+        return EdgeList(graph, first, second, self.edges[graph, first, second])
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DenseBatch:
         """Moves the batch to a device; `dtype`, where given, is that of the positions."""

@@ -76,7 +76,8 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     _require_size(mol, max_nodes)
     written = write(mol)
     order = np.array(written.order)
-    slot = np.argsort(order)
+    slot = np.empty_like(order)
+    slot[order] = np.arange(len(order))
     nodes = np.zeros((len(order), len(ISOMER_CHANNELS)), dtype=np.int64)
     nodes[order, :3] = _as_written(mol, written)
     # Few molecules have any, and this is quicker than to ask all of their atoms.

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from molae.cli.options import BatchSize, Device, DeviceOption, Model, SmilesColumn
+from molae.cli.options import (
+    BatchSize,
+    Device,
+    DeviceOption,
+    Model,
+    Precision,
+    PrecisionOption,
+    SmilesColumn,
+)
 
 if TYPE_CHECKING:
     from molae.apps.bench import Bench
@@ -31,6 +39,7 @@ def bench(
     smiles_column: SmilesColumn = None,
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
+    precision: PrecisionOption = Precision.float32,
 ) -> None:
     """Measure what this machine does in a second, to plan a run.
 
@@ -44,7 +53,14 @@ def bench(
     terminal = Terminal(verbose=False, quiet=False)
     source = None if input is None else Source(input, smiles_column)
     terminal.say(f"measuring for about {seconds:g} s")
-    found = measure(source, model, seconds=seconds, batch_size=batch_size, device=device.value)
+    found = measure(
+        source,
+        model,
+        seconds=seconds,
+        batch_size=batch_size,
+        device=device.value,
+        precision=precision.value,
+    )
     _show(found, molecules)
     if json is not None:
         from json import dumps
@@ -61,7 +77,8 @@ def _show(found: Bench, molecules: int | None) -> None:
 
     from molae.apps.bench import STAGES
 
-    title = f"molecules a second: model {found.model}, {found.code_size} numbers, on {found.device}"
+    where = f"on {found.device} in {found.precision}"
+    title = f"molecules a second: model {found.model}, {found.code_size} numbers, {where}"
     table = Table(title=title, title_justify="left")
     table.add_column("heavy atoms")
     for stage in (*STAGES, "embed, in all"):

@@ -25,6 +25,13 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Precision(StrEnum):
+    """Numbers that the model calculates with."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 class Engine(StrEnum):
     """What does the work."""
 
@@ -59,6 +66,12 @@ BatchSize = Annotated[
 ]
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the model runs; auto takes a GPU if any.")
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision", help="Numbers that the model calculates with; bfloat16 is faster, 0.3 % off."
+    ),
 ]
 NumWorkers = Annotated[
     int, typer.Option("--num-workers", min=0, help="Further processes that read molecules, make conformers.")

@@ -14,7 +14,7 @@ from molae.groups.action import GroupAction
 from molae.nn.attention import AttentionLayer
 from molae.nn.lanes import SlotWriter, lane_sizes
 from molae.nn.mlp import SlotLinear, residual_mlp
-from molae.nn.pairs import OffsetEmbedding
+from molae.nn.pairs import OffsetEmbedding, sum_over_edges
 from molae.nn.pose import SlotPose
 from molae.nn.trunk import NodeFeatures
 from molae.ops import full_precision
@@ -95,6 +95,10 @@ class SlotEncoder(Encoder):
 
     def _embed_edges(self, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b m d"]:
         """Sums, at each slot, the embeddings of its edges to all others."""
+        if action.is_hard and self.reach is not None:
+            slot = action.hard_index
+            found = sum_over_edges(self.edge, self.reach.table, slot, batch.edge_list, batch.sizes)
+            return action.canonical_nodes(found)
         # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
         edges = batch.edges.masked_fill(~batch.mask[:, None, :], -1)
         kinds = action.canonical_categories(edges, self.edge.shape[1], self.edge.dtype)

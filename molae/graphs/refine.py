@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,9 +82,10 @@ def walk(
 
 def rank_within(cells: Int[np.ndarray, " n"], slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Rank of each node by its slot within its cell of nodes that are alike."""
-    seen: Counter[int] = Counter()
+    seen: dict[int, int] = {}
     colours, ranks = cells.tolist(), [0] * len(cells)
     for node in np.argsort(slot).tolist():
-        ranks[node] = seen[colours[node]]
-        seen[colours[node]] += 1
+        colour = colours[node]
+        ranks[node] = found = seen.get(colour, 0)
+        seen[colour] = found + 1
     return np.array(ranks, dtype=np.int64)

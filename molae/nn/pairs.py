@@ -7,8 +7,10 @@ learned of an offset is therefore shared by all pairs that lie so far apart.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from molae.batch.dense import EdgeList
 
 _CHANNELS = 32
 
@@ -35,6 +37,45 @@ class OffsetEmbedding(nn.Module):
     def forward(self, slots: int) -> Float[Tensor, "m m t d"]:
         """Returns an embedding for each kind of edge of each pair of the first slots."""
         return _offsets(self.table, slots)
+
+
+def sum_over_edges(
+    by_slot: Float[Tensor, "s t d"],
+    by_offset: Float[Tensor, "o t d"],
+    slot: Int[Tensor, "b m"],
+    edges: EdgeList,
+    sizes: Int[Tensor, " b"],
+) -> Float[Tensor, "b m d"]:
+    """Sums, at each node, the embeddings of its edges to all nodes, category 0 among them.
+
+    Most pairs share no edge. So it is first taken for granted that none does, which is a difference of
+    running sums; then each edge brings what makes it different.
+
+    Args:
+        by_slot: Embedding of each category by the slot of the other node.
+        by_offset: The same by how far that slot lies behind that of the node; the middle row is offset 0.
+        slot: Slot of each node; nodes fill the first slots.
+        edges: Edges of the graphs.
+        sizes: Number of nodes of each graph.
+    """
+    middle = len(by_offset) // 2
+    none_by_slot, none_by_offset = _running_sum(by_slot[:, 0]), _running_sum(by_offset[:, 0])
+    start = middle - slot
+    none = (
+        none_by_slot[sizes].unsqueeze(1) + none_by_offset[start + sizes.unsqueeze(1)] - none_by_offset[start]
+    )
+    table = torch.cat([(part - part[:, :1]).flatten(0, 1) for part in (by_slot, by_offset)])
+    other = slot[edges.graph, edges.second]
+    offset = other - slot[edges.graph, edges.first] + middle
+    rows = torch.stack([other, len(by_slot) + offset], dim=1) * by_slot.shape[1] + edges.kind.unsqueeze(1)
+    count = 2 * torch.bincount(edges.graph * slot.shape[1] + edges.first, minlength=slot.numel())
+    found = nn.functional.embedding_bag(rows.flatten(), table, count.cumsum(0) - count, mode="sum")
+    return none + found.view_as(none)
+
+
+def _running_sum(values: Float[Tensor, "n d"]) -> Float[Tensor, "n+1 d"]:
+    """Sums of the first 0, 1, 2, ... rows."""
+    return nn.functional.pad(values.cumsum(0), (0, 0, 1, 0))
 
 
 class OffsetScores(nn.Module):

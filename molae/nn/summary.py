@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from molae.batch.dense import DenseBatch
+from molae.batch.dense import DenseBatch, EdgeList
 from molae.batch.schema import Schema
 from molae.nn.mlp import CategoryEmbedding, residual_mlp
 from molae.ops import full_precision
@@ -52,14 +52,13 @@ class RelationalLayer(nn.Module):
         self.kinds = nn.Parameter(torch.randn(edge_types - 1, width))
         self.update = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(
-        self, x: Float[Tensor, "b m d"], adjacency: Float[Tensor, "b m mt"]
-    ) -> Float[Tensor, "b m d"]:
-        """Returns the updated nodes; `adjacency` has a column for each neighbour and kind of edge."""
+    def forward(self, x: Float[Tensor, "b m d"], edges: EdgeList) -> Float[Tensor, "b m d"]:
+        """Returns the updated nodes."""
         normed = self.norm(x)
-        sent = (normed.unsqueeze(2) * self.kinds).flatten(1, 2)
-        received = torch.bmm(adjacency.to(sent.dtype), sent)
-        return x + self.update(torch.cat([normed, received], dim=2))
+        rows, start = normed.flatten(0, 1), edges.graph * x.shape[1]
+        sent = rows.index_select(0, start + edges.second) * self.kinds.index_select(0, edges.kind - 1)
+        received = torch.zeros_like(rows).index_add(0, start + edges.first, sent)
+        return x + self.update(torch.cat([normed, received.view_as(normed)], dim=2))
 
 
 class Summary(nn.Module):
@@ -72,7 +71,6 @@ class Summary(nn.Module):
 
     def __init__(self, config: SummaryConfig, schema: Schema) -> None:
         super().__init__()
-        self.edge_types = schema.edge_types
         self.embed = CategoryEmbedding(schema.node_sizes, config.width)
         self.walk = nn.Linear(WALKS, config.width, bias=False)
         self.layers = nn.ModuleList(
@@ -86,11 +84,10 @@ class Summary(nn.Module):
 
     def forward(self, batch: DenseBatch) -> Float[Tensor, "b c"]:
         """Returns the channels; they depend on categories and edges alone."""
-        kinds = nn.functional.one_hot(batch.edges, self.edge_types)[..., 1:].to(self.walk.weight.dtype)
-        adjacency = kinds.flatten(2)
-        nodes = self.embed(batch.nodes) + self.walk(self._return_probabilities(kinds.sum(-1)))
+        connected = (batch.edges > 0).to(self.walk.weight.dtype)
+        nodes = self.embed(batch.nodes) + self.walk(self._return_probabilities(connected))
         for layer in self.layers:
-            nodes = layer(nodes, adjacency)
+            nodes = layer(nodes, batch.edge_list)
         return self.head(_pool(self.norm(nodes), batch.mask))
 
     @full_precision

@@ -67,6 +67,16 @@ def test_the_batch_does_not_matter(
     np.testing.assert_allclose(molae.embed(molecules, model_path, batch_size=batch_size), expected, atol=1e-4)
 
 
+def test_bfloat16_changes_a_vector_by_its_rounding(isomer_model_path: Path) -> None:
+    molecules = [*KNOWN, DRUG]
+    expected = molae.embed(molecules, isomer_model_path, device="cpu")
+    found = molae.embed(molecules, isomer_model_path, device="cpu", precision="bfloat16")
+    assert found.dtype == np.float32
+    change = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert (change > 0).all()
+    assert (change < 0.02).all()
+
+
 def test_mirror_images_differ_in_the_odd_part_alone(model_path: Path) -> None:
     left = Chem.AddHs(Chem.MolFromSmiles("C[C@H](F)Cl"))
     rdDistGeom.EmbedMolecule(left, randomSeed=5)
@@ -117,6 +127,8 @@ def test_wrong_options_are_refused(model_path: Path) -> None:
         molae.embed(["C"], model_path, on_error="ignore")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="at least 1"):
         molae.embed(["C"], model_path, batch_size=0)
+    with pytest.raises(ConfigError, match="float32 or bfloat16, got 'int8'"):
+        molae.embed(["C"], model_path, precision="int8")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="no device is called 'abacus'"):
         molae.embed(["C"], model_path, device="abacus")
     if not torch.cuda.is_available():

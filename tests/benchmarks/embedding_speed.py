@@ -115,7 +115,12 @@ def run_stages(
             with clock.measure("collate"):
                 batched = [(p, to_batch(model, b)) for p, b in batches(read, arguments.batch_size)]
             codes = torch.full((len(read), model.config.code_size), torch.nan)
-            with torch.inference_mode(), clock.measure("encode"):
+            reduced = arguments.precision == "bfloat16"
+            with (
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=reduced),
+                clock.measure("encode"),
+            ):
                 for places, batch in batched:
                     codes[places] = model.encode(batch).invariant
             with clock.measure("write"):
@@ -170,6 +175,7 @@ def _cpu_seconds(command: list[str | Path]) -> float:
 def _molae_command(file: Path, folder: Path, arguments: argparse.Namespace) -> list[str | Path]:
     call = "from molae.cli import app; app()"
     options = ["--model", arguments.model, "--device", "cpu", "-b", str(arguments.batch_size), "-q"]
+    options += ["--precision", arguments.precision]
     return [sys.executable, "-c", call, "embed", file, "-o", folder / "codes.parquet", *options]
 
 
@@ -221,6 +227,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--model", default="graph", help="a model without conformers (default graph)")
     made.add_argument("--limit", type=int, help="molecules taken, the first of the file")
     made.add_argument("--batch-size", type=int, default=128)
+    made.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     made.add_argument("--repeats", type=int, default=5, help="turns of the stages (default 5)")
     made.add_argument("--process-repeats", type=int, default=3, help="runs of each process (default 3)")
     made.add_argument("--chemprop", help="the command of chemprop, where it is installed")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from molae.nn.pairs import OffsetEmbedding, OffsetScores, PairProducts
+from molae.nn.pairs import OffsetEmbedding, OffsetScores, PairProducts, sum_over_edges
+from molae.testing import ISOMER_SCHEMA, dense, isomers
 
 SLOTS, KINDS, WIDTH = 6, 3, 8
 
@@ -32,3 +33,24 @@ def test_scores_of_pairs_are_symmetric():
     x = torch.randn(2, SLOTS, WIDTH)
     for module in (OffsetScores(SLOTS, KINDS, WIDTH), PairProducts(WIDTH, 2, KINDS)):
         torch.testing.assert_close(module(x), module(x).transpose(1, 2))
+
+
+def test_a_sum_over_edges_is_that_over_all_pairs():
+    batch = dense(list(isomers().values()), torch.float64)
+    graphs, nodes = batch.mask.shape
+    shuffled = batch.renumber((torch.rand(batch.mask.shape) + 2.0 * ~batch.mask).argsort(1))
+    by_slot = torch.randn(ISOMER_SCHEMA.max_nodes, ISOMER_SCHEMA.edge_types, WIDTH, dtype=torch.float64)
+    reach = OffsetEmbedding(ISOMER_SCHEMA.max_nodes, ISOMER_SCHEMA.edge_types, WIDTH).double()
+    found = sum_over_edges(by_slot, reach.table, shuffled.slot, shuffled.edge_list, shuffled.sizes)
+    for graph in range(graphs):
+        for node in range(int(batch.sizes[graph])):
+            slot = int(shuffled.slot[graph, node])
+            expected = sum(
+                by_slot[other, kind] + reach(nodes)[slot, other, kind]
+                for other, kind in zip(
+                    shuffled.slot[graph, : batch.sizes[graph]].tolist(),
+                    shuffled.edges[graph, node, : batch.sizes[graph]].tolist(),
+                    strict=True,
+                )
+            )
+            torch.testing.assert_close(found[graph, node], expected)
