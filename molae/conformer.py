@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from molae.batch.skeletons import SkeletonBatch, SkeletonSchema
-from molae.nn.torques import Context, GraphContext, Refiner, TorqueField
+from molae.nn.torques import Context, GraphContext, Refiner, TorqueField, turned_pairs
 from molae.ops import superposed_deviation, turn_bonds
 from molae.registry import Config
 
 _EVALUATION_SEED = 0
-# Pairs of atoms, of all conformers together, that are computed at once.
-_PAIRS_AT_ONCE = 200_000
+# Pairs of atoms, of all conformers together, that are computed at once, so that they fit into caches.
+_PAIRS_AT_ONCE = 40_000
 # Deviations below this, in Å, count as this: the gradient of a root has no bound at zero.
 _LEAST_DEVIATION = 0.02
 
@@ -178,9 +178,11 @@ class ConformerModel(nn.Module):
         row = torch.zeros_like(start)
         bonds, moved = batch.bonds[row], batch.moved[row]
         pos = turn_bonds(batch.starts[0, start], bonds, moved, angles)
+        turned, rest = context.split(turned_pairs(context.which, batch.bonds[0], batch.moved[0]))
         for begin, length in self.config.schedule if bonds.shape[1] else ():
             time = torch.full((1,), begin, device=start.device)
-            turn = self.field(context, pos, time, bonds, moved) * length
+            others = self.field.unturned(rest, batch.starts[0], time)[start]
+            turn = self.field(turned, pos, time, bonds, moved, others) * length
             pos, angles = turn_bonds(pos, bonds, moved, turn), angles + turn
         return angles, self.refine(context, pos)
 

@@ -16,6 +16,8 @@ from smallconformers import SMILES, record, small_conformer_model, small_dataset
 from molae.batch.skeletons import SkeletonBatch, SkeletonDataset, collate_skeletons
 from molae.conformer import ConformerConfig, ConformerModel
 from molae.errors import DataError
+from molae.nn.torques import turned_pairs
+from molae.ops import turn_bonds
 
 
 def field_of(model: ConformerModel, batch: SkeletonBatch, pos: torch.Tensor) -> torch.Tensor:
@@ -83,6 +85,21 @@ def test_padding_changes_nothing(model: ConformerModel, batch: SkeletonBatch) ->
         torch.testing.assert_close(found[0], expected[place, : found.shape[1]], atol=1e-6, rtol=0, msg=smiles)
         own = model.refine(model.context(alone), pos)[0]
         torch.testing.assert_close(own, refined[place, : len(own)], atol=1e-6, rtol=0, msg=smiles)
+
+
+@pytest.mark.parametrize("smiles", SMILES)
+def test_pairs_that_no_bond_turns_are_the_same_for_all_angles(model: ConformerModel, smiles: str) -> None:
+    batch = collate_skeletons([record(smiles)])
+    start, time = batch.starts[:, 0].double(), torch.tensor([0.4], dtype=torch.float64)
+    angles = torch.linspace(-2.0, 3.0, batch.bonds.shape[1], dtype=torch.float64).unsqueeze(0)
+    pos = turn_bonds(start, batch.bonds, batch.moved, angles)
+    context = model.context(batch)
+    turned, rest = context.split(turned_pairs(context.which, batch.bonds[0], batch.moved[0]))
+    i, j = rest.which.ends
+    torch.testing.assert_close((pos[:, i] - pos[:, j]).norm(dim=2), (start[:, i] - start[:, j]).norm(dim=2))
+    others = model.field.unturned(rest, start, time)
+    found = model.field(turned, pos, time, batch.bonds, batch.moved, others)
+    torch.testing.assert_close(found, field_of(model, batch, pos), atol=1e-9, rtol=0)
 
 
 def test_refinement_moves_with_the_pose(model: ConformerModel, batch: SkeletonBatch) -> None:

@@ -31,27 +31,8 @@ _FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
-class Context:
-    """What the graphs alone tell, computed once for all conformers and times.
-
-    Attributes:
-        pairs: Channels of each pair of two different atoms (see `Pairs`).
-        real: 1 for pairs of real atoms, 0 at padding.
-        turning: Channels of each rotatable bond, the same for both directions.
-    """
-
-    pairs: Float[Tensor, "b x p"]
-    real: Float[Tensor, "b x"]
-    turning: Float[Tensor, "b t d"]
-
-    def take(self, index: Int[Tensor, " c"]) -> Context:
-        """The context of some graphs, which may repeat."""
-        return Context(self.pairs[index], self.real[index], self.turning[index])
-
-
-@dataclass(frozen=True)
 class Pairs:
-    """All pairs of different nodes, each once.
+    """Pairs of different nodes, each once.
 
     Attributes:
         ends: First and second node of each pair; the first comes earlier.
@@ -62,6 +43,39 @@ class Pairs:
     ends: Int[Tensor, "2 x"]
     either: Float[Tensor, "m x"]
     signed: Float[Tensor, "m x"]
+
+    def take(self, which: Bool[Tensor, " x"]) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(self.ends[:, which], self.either[:, which], self.signed[:, which])
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the graphs alone tell, computed once for all conformers and times.
+
+    Attributes:
+        which: The pairs of atoms, the same for all graphs.
+        pairs: Channels of each pair.
+        real: 1 for pairs of real atoms, 0 at padding.
+        turning: Channels of each rotatable bond, the same for both directions.
+    """
+
+    which: Pairs
+    pairs: Float[Tensor, "b x p"]
+    real: Float[Tensor, "b x"]
+    turning: Float[Tensor, "b t d"]
+
+    def take(self, index: Int[Tensor, " c"]) -> Context:
+        """The context of some graphs, which may repeat."""
+        return Context(self.which, self.pairs[index], self.real[index], self.turning[index])
+
+    def split(self, apart: Bool[Tensor, " x"]) -> tuple[Context, Context]:
+        """The context with some of the pairs alone, and with the others alone."""
+        first, second = (
+            Context(self.which.take(part), self.pairs[:, part], self.real[:, part], self.turning)
+            for part in (apart, ~apart)
+        )
+        return first, second
 
 
 @lru_cache(maxsize=128)
@@ -121,10 +135,11 @@ class GraphContext(nn.Module):
         for layer, scores in zip(self.layers, bias.split(self.heads, dim=1), strict=True):
             nodes = layer(nodes, batch.mask, scores)
         sums, factors = self.ends(nodes).chunk(2, dim=-1)
-        i, j = all_pairs(nodes.shape[1], nodes.device).ends
+        which = all_pairs(nodes.shape[1], nodes.device)
+        i, j = which.ends
         pairs = between[:, i, j] + sums[:, i] + sums[:, j] + factors[:, i] * factors[:, j]
         real = (batch.mask[:, i] & batch.mask[:, j]).to(nodes.dtype)
-        return Context(self.mix(nn.functional.silu(pairs)), real, _both_ways(nodes, batch.bonds))
+        return Context(which, self.mix(nn.functional.silu(pairs)), real, _both_ways(nodes, batch.bonds))
 
 
 class PairForces(nn.Module):
@@ -151,7 +166,11 @@ class PairForces(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(
-        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
+        self,
+        context: Context,
+        pos: Float[Tensor, "c m 3"],
+        seen: Float[Tensor, "c f"] | None = None,
+        others: Float[Tensor, "c m p"] | float = 0.0,
     ) -> Float[Tensor, "c m 3"]:
         """Returns the sum of the forces on each atom.
 
@@ -159,35 +178,50 @@ class PairForces(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
             seen: The time as the network sees it, where there is one; likewise.
+            others: What `near` gives of pairs that the context leaves out.
         """
-        which = all_pairs(pos.shape[1], pos.device)
-        i, j = which.ends
-        pairs, start = context.pairs, None
-        if self.time is not None:
-            gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
-            pairs = pairs * (1 + gain) + shift
-        away = pos[:, i] - pos[:, j]
+        pairs, start = self._at(context, seen)
+        which = context.which
+        away = pos[:, which.ends[0]] - pos[:, which.ends[1]]
         distance = safe_norm(away).squeeze(-1)
         radial = radial_basis(distance)
+        gathered, apart = nn.functional.linear(
+            radial, torch.cat([self.gather.weight, self.distance.weight])
+        ).chunk(2, dim=-1)
+        near = others + which.either.to(pairs.dtype) @ (gathered * (pairs * context.real.unsqueeze(-1)))
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
-        near = which.either.to(pairs.dtype) @ (self.gather(radial) * (pairs * context.real.unsqueeze(-1)))
         nodes = self.node(0.3 * near)
         around = which.either.to(nodes.dtype).mT @ nodes
-        hidden = torch.addcmul(
-            around + (pairs if start is None else pairs + start), pairs, self.distance(radial)
-        )
+        hidden = torch.addcmul(around + (pairs + start), pairs, apart)
         profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
         strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
-        return _sum_forces(strength, away, which)
+        return _sum_forces(strength, away, distance, which)
+
+    def near(
+        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
+    ) -> Float[Tensor, "c m p"]:
+        """What each atom is told of those around it by the pairs of the context; see `forward`."""
+        pairs, _ = self._at(context, seen)
+        i, j = context.which.ends
+        radial = radial_basis(safe_norm(pos[:, i] - pos[:, j]).squeeze(-1))
+        told = self.gather(radial) * (pairs * context.real.unsqueeze(-1))
+        return context.which.either.to(pairs.dtype) @ told
+
+    def _at(self, context: Context, seen: Tensor | None) -> tuple[Tensor, Tensor | float]:
+        """Channels of the pairs at a time, and what is added to them where forces are computed."""
+        if self.time is None:
+            return context.pairs, 0.0
+        gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
+        return context.pairs * (1 + gain) + shift, start
 
 
 @full_precision
 def _sum_forces(
-    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], which: Pairs
+    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], distance: Float[Tensor, "c x"], which: Pairs
 ) -> Float[Tensor, "c m 3"]:
     """The sum of the forces on each atom, opposite on both ends of each pair."""
-    force = strength.to(away.dtype).unsqueeze(-1) * safe_normalise(away)
-    return which.signed.to(away.dtype) @ force
+    force = strength.to(away.dtype) / distance.masked_fill(distance == 0, 1.0)
+    return which.signed.to(away.dtype) @ (force.unsqueeze(-1) * away)
 
 
 class TorqueField(nn.Module):
@@ -211,6 +245,7 @@ class TorqueField(nn.Module):
         time: Float[Tensor, " c"],
         bonds: Int[Tensor, "c t 2"],
         moved: Bool[Tensor, "c t m"],
+        others: Float[Tensor, "c m p"] | float = 0.0,
     ) -> Float[Tensor, "c t"]:
         """Returns the velocities, in radians per unit of time; those of padding mean nothing.
 
@@ -220,11 +255,27 @@ class TorqueField(nn.Module):
             time: Time of each conformer, between 0 and 1; likewise.
             bonds: Both ends of each rotatable bond.
             moved: Whether an atom lies behind the second end of a bond.
+            others: What `unturned` gives, where the context is without the pairs that no bond turns.
         """
         seen = _fourier(time)
-        torque = _torques(self.forces(context, pos, seen), pos, bonds, moved)
+        torque = _torques(self.forces(context, pos, seen, others), pos, bonds, moved)
         turning = torch.cat([context.turning, seen.unsqueeze(1).expand(-1, bonds.shape[1], -1)], dim=-1)
         return torque * self.inertia(turning).squeeze(-1).exp()
+
+    def unturned(
+        self, context: Context, pos: Float[Tensor, "c m 3"], time: Float[Tensor, " c"]
+    ) -> Float[Tensor, "c m p"]:
+        """What the pairs of atoms that no bond turns against each other contribute.
+
+        Their distances stay as they are, and a force along the line that joins the two has no moment about
+        any bond: nothing else of them matters to the velocities.
+
+        Args:
+            context: The context of these pairs alone.
+            pos: Positions in Å.
+            time: The time.
+        """
+        return self.forces.near(context, pos, _fourier(time))
 
 
 class Refiner(nn.Module):
@@ -250,6 +301,19 @@ class Refiner(nn.Module):
             # 0.1 Å for a force of one: what is to be set right is of that order.
             pos = pos + 0.1 * forces(context, pos).to(pos.dtype)
         return pos
+
+
+def turned_pairs(which: Pairs, bonds: Int[Tensor, "t 2"], moved: Bool[Tensor, "t m"]) -> Bool[Tensor, " x"]:
+    """Tells the pairs of nodes whose distance depends on the angle of a bond.
+
+    Args:
+        which: The pairs.
+        bonds: Both ends of each bond.
+        moved: Whether a node lies behind the second end of a bond.
+    """
+    on_axis = torch.zeros_like(moved).scatter(1, bonds, True)
+    i, j = which.ends
+    return ((moved[:, i] != moved[:, j]) & ~on_axis[:, i] & ~on_axis[:, j]).any(0)
 
 
 @full_precision
