@@ -73,12 +73,12 @@ class Autoencoder(nn.Module):
         width = ENCODERS.config(config.encoder).width  # type: ignore[attr-defined]
         self.aligner = ALIGNERS.build(config.aligner, schema, width)
         self.encoder = ENCODERS.build(config.encoder, schema, self.aligner, config.code_size)
-        self.decoder = DECODERS.build(config.decoder, schema, self.encoder.irreps)
+        self.decoder = DECODERS.build(config.decoder, schema, self.encoder.channels)
         taught = schema.targets and self.encoder.summary_size
         self.targets = TargetHead(self.encoder.summary_size, len(schema.targets)) if taught else None
         self.regulariser = None
         if config.regulariser is not None:
-            self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.irreps)
+            self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.channels)
 
     def encode(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch (see `molae.encoder.Encoder.forward`)."""

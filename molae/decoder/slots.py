@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Float
 from pydantic import PositiveFloat
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from molae.batch.schema import Schema
 from molae.decoder.base import DECODERS, Decoder
 from molae.nn.attention import AttentionLayer
+from molae.nn.channels import CodeChannels
 from molae.nn.egnn import RADIAL, radial_basis
 from molae.nn.lanes import SlotCount, SlotReader, lane_sizes
 from molae.nn.mlp import SlotExpand, residual_mlp
@@ -58,20 +58,20 @@ class SlotDecoder(Decoder):
     Args:
         config: Configuration.
         schema: What the graphs carry.
-        irreps: Channels of the code: of the summary, where there is one, even, and odd ones.
+        channels: Channels of the code.
     """
 
-    def __init__(self, config: SlotDecoderConfig, schema: Schema, irreps: Irreps) -> None:
+    def __init__(self, config: SlotDecoderConfig, schema: Schema, channels: CodeChannels) -> None:
         super().__init__()
-        code_size = irreps.dim
+        code_size = channels.size
         self.node_sizes = schema.node_sizes
         self.head = residual_mlp(code_size, config.head_width, config.head_depth, config.head_width)
         self.length_scale = config.length_scale
         self.size = nn.Linear(config.head_width, schema.max_nodes + 1)
         self.spread = SlotExpand(schema.max_nodes, config.head_width, config.width)
         self.read = self.count = None
-        if config.lanes and any(lane_sizes(irreps, schema.max_nodes)):
-            self.read = SlotReader(config.width, irreps, schema.max_nodes)
+        if config.lanes and any(lane_sizes(channels, schema.max_nodes)):
+            self.read = SlotReader(config.width, channels, schema.max_nodes)
             self.count = SlotCount(config.width)
             nn.init.zeros_(self.spread.weight)
         self.mix = nn.ModuleList(

@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from typing import Literal
 
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.errors import ConfigError
 from molae.groups.action import GroupAction
+from molae.nn.channels import CodeChannels
 from molae.nn.summary import Summary, SummaryConfig
 from molae.nn.trunk import EquivariantTrunk, NodeFeatures
 from molae.ops import full_precision
@@ -74,7 +74,7 @@ class Encoder(nn.Module):
     Attributes:
         reads_slots: Whether the code depends on the predicted slots.
         own: Even and odd channels that the subclass brings.
-        irreps: How the code transforms under O(3): the summary, then `own`.
+        channels: Channels of the whole code: the summary, then `own`.
 
     Raises:
         ConfigError: If the code would not be invariant with this aligner, or has no room for the summary.
@@ -97,8 +97,8 @@ class Encoder(nn.Module):
         own_size = code_size - self.summary_size
         self.odd_size = round(config.odd_share * own_size) if schema.coordinates else 0
         self.even_size = own_size - self.odd_size
-        self.own = Irreps(f"{self.even_size}x0e + {self.odd_size}x0o")
-        self.irreps = Irreps(f"{self.summary_size}x0e") + self.own if self.summary_size else self.own
+        self.own = CodeChannels(0, self.even_size, self.odd_size)
+        self.channels = self.own._replace(summary=self.summary_size)
 
     def _check(self, config: EncoderConfig, aligner: nn.Module) -> None:
         name = type(aligner).__name__

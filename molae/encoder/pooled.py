@@ -49,7 +49,7 @@ class PooledEncoder(Encoder):
             nn.Linear(config.width + 3 * schema.coordinates, config.head_width),
             ResidualBlock(config.head_width),
         )
-        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.dim)
+        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.size)
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
         if self.rotation is None:

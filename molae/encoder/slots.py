@@ -67,7 +67,7 @@ class SlotEncoder(Encoder):
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
         self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
-        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.dim)
+        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.size)
         self.write = None
         if config.lanes and any(lane_sizes(self.own, schema.max_nodes)):
             self.write = SlotWriter(config.width, self.own, schema.max_nodes)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from molae.ops import safe_norm
+
+if TYPE_CHECKING:
+    from e3nn.o3 import Irreps
 
 
 class EquivariantLayer(nn.Module):
@@ -27,7 +31,7 @@ class EquivariantLayer(nn.Module):
     def __init__(self, width: int, vectors: int, edge_types: int, coordinates: bool = True) -> None:
         super().__init__()
         vectors = vectors if coordinates else 0
-        self.irreps = Irreps(f"{width}x0e + {vectors}x1o")
+        self.width, self.vectors = width, vectors
         self.ends = nn.Linear(width, 2 * width)
         self.edge = nn.Embedding(edge_types, width)
         self.distance = nn.Linear(RADIAL, width, bias=False) if coordinates else None
@@ -35,6 +39,13 @@ class EquivariantLayer(nn.Module):
         self.weigh = nn.Linear(width, vectors) if coordinates else None
         self.update = nn.Sequential(nn.Linear(2 * width + vectors, width), nn.SiLU(), nn.Linear(width, width))
         self.norm = nn.LayerNorm(width)
+
+    @property
+    def irreps(self) -> Irreps:
+        """What it takes and gives, as e3nn names it."""
+        from e3nn.o3 import Irreps
+
+        return Irreps(f"{self.width}x0e + {self.vectors}x1o")
 
     def forward(
         self,

@@ -8,23 +8,16 @@ teaches them; what needs several slots at once is left to the maps beside them.
 from __future__ import annotations
 
 import torch
-from e3nn.o3 import Irrep, Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from molae.nn.channels import CodeChannels
 from molae.ops import full_precision
 
 
-def split_summary(irreps: Irreps) -> tuple[int, Irreps]:
-    """Parts the channels of a summary, an even block ahead of another one, from those that slots share."""
-    even = [block.ir == Irrep("0e") for block in irreps[:2]]
-    return (irreps[0].mul, irreps[1:]) if even == [True, True] else (0, irreps)
-
-
-def lane_sizes(irreps: Irreps, slots: int) -> tuple[int, int]:
+def lane_sizes(channels: CodeChannels, slots: int) -> tuple[int, int]:
     """Even and odd channels of a code that each slot gets for its own; (0, 0) where there are too few."""
-    _, irreps = split_summary(irreps)
-    return irreps.count("0e") // slots, irreps.count("0o") // slots
+    return channels.even // slots, channels.odd // slots
 
 
 class SlotWriter(nn.Module):
@@ -32,14 +25,14 @@ class SlotWriter(nn.Module):
 
     Args:
         width: Channels of a slot.
-        irreps: Channels of the code, even ones first.
+        channels: Channels of the code; no summary.
         slots: Most slots; channels that do not divide by them stay 0.
     """
 
-    def __init__(self, width: int, irreps: Irreps, slots: int) -> None:
+    def __init__(self, width: int, channels: CodeChannels, slots: int) -> None:
         super().__init__()
-        self.sizes = (irreps.count("0e"), irreps.count("0o"))
-        self.lanes = lane_sizes(irreps, slots)
+        self.sizes = (channels.even, channels.odd)
+        self.lanes = lane_sizes(channels, slots)
         self.map = nn.Linear(width, sum(self.lanes), bias=False)
 
     @full_precision
@@ -58,15 +51,14 @@ class SlotReader(nn.Module):
 
     Args:
         width: Channels of a slot.
-        irreps: Channels of the code: a summary, which no slot reads, where there is one; even; odd ones.
+        channels: Channels of the code; no slot reads the summary.
         slots: Most slots.
     """
 
-    def __init__(self, width: int, irreps: Irreps, slots: int) -> None:
+    def __init__(self, width: int, channels: CodeChannels, slots: int) -> None:
         super().__init__()
-        skipped, own = split_summary(irreps)
-        self.sizes = (skipped, own.count("0e"), own.count("0o"))
-        self.lanes = lane_sizes(irreps, slots)
+        self.sizes = tuple(channels)
+        self.lanes = lane_sizes(channels, slots)
         self.map = nn.Linear(sum(self.lanes), width, bias=False)
         self.place = nn.Parameter(0.1 * torch.randn(slots, width))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,6 +12,9 @@ from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.nn.egnn import EquivariantLayer
 from molae.nn.mlp import CategoryEmbedding
+
+if TYPE_CHECKING:
+    from e3nn.o3 import Irreps
 
 
 class NodeFeatures(NamedTuple):
@@ -51,7 +53,14 @@ class EquivariantTrunk(nn.Module):
             EquivariantLayer(width, vectors, schema.edge_types, schema.coordinates) for _ in range(layers)
         )
         self.new_vectors = vectors if layers and schema.coordinates else 0
-        self.irreps = Irreps(f"{width}x0e + {schema.coordinates + self.new_vectors}x1o")
+        self.width = width
+
+    @property
+    def irreps(self) -> Irreps:
+        """What the nodes carry, as e3nn names it."""
+        from e3nn.o3 import Irreps
+
+        return Irreps(f"{self.width}x0e + {self.coordinates + self.new_vectors}x1o")
 
     def forward(self, batch: DenseBatch) -> NodeFeatures:
         """Returns the features of the nodes; vectors are 0 at padding."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Float
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor, nn
 
+from molae.nn.channels import CodeChannels
 from molae.ops import full_precision
 from molae.registry import Config
 from molae.regularise.base import REGULARISERS, Context, Regulariser
@@ -52,14 +52,14 @@ class VariationalRegulariser(Regulariser):
 
     Args:
         config: Configuration.
-        irreps: Even and odd channels of the code.
+        channels: Channels of the code.
     """
 
-    def __init__(self, config: VariationalConfig, irreps: Irreps) -> None:
+    def __init__(self, config: VariationalConfig, channels: CodeChannels) -> None:
         super().__init__()
         self.config = config
-        self.even_size = irreps.count("0e")
-        self.width = nn.Linear(irreps.dim, irreps.dim)
+        self.even_size = channels.summary + channels.even
+        self.width = nn.Linear(channels.size, channels.size)
         # All posteriors alike and narrow at the start, so that training begins as without noise.
         nn.init.zeros_(self.width.weight)
         nn.init.zeros_(self.width.bias)

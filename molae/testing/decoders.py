@@ -25,11 +25,11 @@ def check_decoder(decoder: nn.Module, code_size: int, max_nodes: int) -> Report:
         What passed and what failed, by the names of the assertions; its `require()` raises.
 
     Example:
-        >>> from e3nn.o3 import Irreps
+        >>> from molae.nn.channels import CodeChannels
         >>> from molae.decoder import DECODERS
         >>> from molae.testing import SCHEMA, with_generic_weights
         >>> config = {"name": "slots", "width": 8, "head_width": 16}
-        >>> decoder = DECODERS.build(config, SCHEMA, Irreps("9x0e + 3x0o"))
+        >>> decoder = DECODERS.build(config, SCHEMA, CodeChannels(0, 9, 3))
         >>> print(check_decoder(with_generic_weights(decoder), 12, SCHEMA.max_nodes))
         5 checks passed, 0 failed
     """

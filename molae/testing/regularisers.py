@@ -27,10 +27,10 @@ def check_regulariser(regulariser: nn.Module, code_size: int, odd_size: int = 0)
         What passed and what failed, by the names of the assertions; its `require()` raises.
 
     Example:
-        >>> from e3nn.o3 import Irreps
+        >>> from molae.nn.channels import CodeChannels
         >>> from molae.regularise import REGULARISERS
         >>> from molae.testing import with_generic_weights
-        >>> regulariser = REGULARISERS.build({"name": "variational"}, Irreps("9x0e + 3x0o"))
+        >>> regulariser = REGULARISERS.build({"name": "variational"}, CodeChannels(0, 9, 3))
         >>> print(check_regulariser(with_generic_weights(regulariser), 12, 3))
         5 checks passed, 0 failed
     """

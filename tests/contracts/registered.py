@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
-from e3nn.o3 import Irreps
 from torch import nn
 
 from molae.align import ALIGNERS
@@ -14,6 +13,7 @@ from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.schema import Schema
 from molae.decoder import DECODERS
 from molae.encoder import ENCODERS
+from molae.nn.channels import CodeChannels
 from molae.registry import Registry
 from molae.regularise import REGULARISERS
 from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, with_generic_weights
@@ -79,14 +79,12 @@ def encoder(config: dict, aligner_name: str = "canonical", schema: Schema = SCHE
 def decoder(config: dict, schema: Schema = SCHEMA) -> nn.Module:
     odd = CODE // 4 if schema.coordinates else 0
     return with_generic_weights(
-        seeded(lambda: DECODERS.build(config, schema, Irreps(f"{CODE - odd}x0e + {odd}x0o")))
+        seeded(lambda: DECODERS.build(config, schema, CodeChannels(0, CODE - odd, odd)))
     )
 
 
 def regulariser(config: dict, odd: int) -> nn.Module:
-    return with_generic_weights(
-        seeded(lambda: REGULARISERS.build(config, Irreps(f"{CODE - odd}x0e + {odd}x0o")))
-    )
+    return with_generic_weights(seeded(lambda: REGULARISERS.build(config, CodeChannels(0, CODE - odd, odd))))
 
 
 def autoencoder(

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from e3nn.o3 import Irreps
 
 from molae.decoder import DECODERS
+from molae.nn.channels import CodeChannels
 from molae.testing import SCHEMA, with_generic_weights
 
 
 def build(schema=SCHEMA, **settings):
     torch.manual_seed(0)
     small = {"name": "slots", "width": 16, "head_width": 32, **settings}
-    return with_generic_weights(DECODERS.build(small, schema, Irreps("9x0e + 3x0o"))).eval()
+    return with_generic_weights(DECODERS.build(small, schema, CodeChannels(0, 9, 3))).eval()
 
 
 def codes(count=3):

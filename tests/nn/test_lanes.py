@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from e3nn.o3 import Irreps
 
+from molae.nn.channels import CodeChannels
 from molae.nn.lanes import SlotCount, SlotReader, SlotWriter, lane_sizes
 
-IRREPS = Irreps("14x0e + 5x0o")
+CHANNELS = CodeChannels(0, 14, 5)
 SLOTS, WIDTH = 4, 6
 
 
@@ -15,12 +15,12 @@ def tokens(count=2, slots=SLOTS):
 
 
 def test_every_slot_gets_as_many_channels_as_there_are_for_all():
-    assert lane_sizes(IRREPS, SLOTS) == (3, 1)
-    assert lane_sizes(Irreps("3x0e"), SLOTS) == (0, 0)
+    assert lane_sizes(CHANNELS, SLOTS) == (3, 1)
+    assert lane_sizes(CodeChannels(0, 3), SLOTS) == (0, 0)
 
 
 def test_a_slot_writes_to_its_own_channels_alone():
-    write = SlotWriter(WIDTH, IRREPS, SLOTS)
+    write = SlotWriter(WIDTH, CHANNELS, SLOTS)
     before, changed = tokens(), tokens()
     changed[:, 2] += 1.0
     touched = (write(changed) != write(before)).any(0).nonzero().flatten().tolist()
@@ -28,21 +28,21 @@ def test_a_slot_writes_to_its_own_channels_alone():
 
 
 def test_what_does_not_divide_by_the_slots_stays_zero():
-    code = SlotWriter(WIDTH, IRREPS, SLOTS)(tokens())
-    assert code.shape == (2, IRREPS.dim)
+    code = SlotWriter(WIDTH, CHANNELS, SLOTS)(tokens())
+    assert code.shape == (2, CHANNELS.size)
     assert not code[:, [12, 13, 18]].any()
 
 
 def test_padding_writes_nothing_and_fewer_slots_write_the_same():
-    write = SlotWriter(WIDTH, IRREPS, SLOTS)
+    write = SlotWriter(WIDTH, CHANNELS, SLOTS)
     padded = tokens()
     padded[:, 2:] = 0.0
     torch.testing.assert_close(write(padded), write(padded[:, :2]))
 
 
 def test_a_slot_is_read_from_its_own_channels_alone():
-    read = SlotReader(WIDTH, IRREPS, SLOTS)
-    code = torch.zeros(1, IRREPS.dim)
+    read = SlotReader(WIDTH, CHANNELS, SLOTS)
+    code = torch.zeros(1, CHANNELS.size)
     changed = code.clone()
     changed[:, [6, 7, 8, 16]] = 1.0
     touched = (read(changed) != read(code)).any(2).flatten().tolist()
@@ -50,9 +50,9 @@ def test_a_slot_is_read_from_its_own_channels_alone():
 
 
 def test_a_summary_ahead_of_the_slots_is_read_by_none():
-    read = SlotReader(WIDTH, Irreps("7x0e") + IRREPS, SLOTS)
-    assert read.lanes == lane_sizes(IRREPS, SLOTS)
-    code = torch.zeros(1, 7 + IRREPS.dim)
+    read = SlotReader(WIDTH, CHANNELS._replace(summary=7), SLOTS)
+    assert read.lanes == lane_sizes(CHANNELS, SLOTS)
+    code = torch.zeros(1, 7 + CHANNELS.size)
     changed = code.clone()
     changed[:, :7] = 1.0
     assert torch.equal(read(changed), read(code))
@@ -61,10 +61,10 @@ def test_a_summary_ahead_of_the_slots_is_read_by_none():
 
 
 def test_lanes_stay_in_full_precision_under_mixed_precision():
-    write, read = SlotWriter(WIDTH, IRREPS, SLOTS), SlotReader(WIDTH, IRREPS, SLOTS)
+    write, read = SlotWriter(WIDTH, CHANNELS, SLOTS), SlotReader(WIDTH, CHANNELS, SLOTS)
     with torch.autocast("cpu", torch.bfloat16):
         assert write(tokens()).dtype == torch.float32
-        assert read(torch.zeros(1, IRREPS.dim)).dtype == torch.float32
+        assert read(torch.zeros(1, CHANNELS.size)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("filled", range(SLOTS + 1))

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from e3nn.o3 import Irreps
 from torch.distributions import Normal, kl_divergence
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.errors import ConfigError
+from molae.nn.channels import CodeChannels
 from molae.regularise import REGULARISERS, Context
 from molae.testing import SCHEMA, all_graphs, dense, with_generic_weights
 
@@ -15,7 +15,7 @@ SMALL = {"name": "slots", "width": 16, "head_width": 32}
 
 def variational(**settings):
     return with_generic_weights(
-        REGULARISERS.build({"name": "variational", **settings}, Irreps("6x0e + 2x0o"))
+        REGULARISERS.build({"name": "variational", **settings}, CodeChannels(0, 6, 2))
     )
 
 
