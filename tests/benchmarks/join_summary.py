@@ -1,0 +1,77 @@
+"""Puts the summary of one model ahead of the codes of another, trained without: neither is trained again.
+
+A summary depends on the graph alone (`molae.nn.summary`), so that of a model of SMILES serves a model of
+conformers as well. What it was told of stereo is left out: the other model knows no such categories, its
+stereo is in the positions. The rest of the code stays as it was, and the decoder takes no notice of the
+summary, so that everything else that was measured of the model holds as before.
+
+    python join_summary.py molecule graph --output joined
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from molae.apps.loading import load
+from molae.autoencoder import Autoencoder
+from molae.checkpoint import save_checkpoint
+
+_TABLES = "encoder.summary.embed.tables.{}.weight"
+_FIRST = "decoder.head.0.weight"
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("model", help="name or path of a model whose codes have no summary")
+    made.add_argument("summary", help="name or path of the model that has one")
+    made.add_argument("-o", "--output", type=Path, required=True, help="folder of the joined model")
+    arguments = made.parse_args()
+    joined = join(_autoencoder(arguments.model), _autoencoder(arguments.summary))
+    save_checkpoint(joined, arguments.output, half=True)
+    print(f"{arguments.output}: codes of {joined.config.code_size} numbers")
+
+
+def join(model: Autoencoder, source: Autoencoder) -> Autoencoder:
+    """The model with the summary of the other.
+
+    Args:
+        model: Model without a summary.
+        source: Model with one, whose nodes carry the channels of `model`, and perhaps more behind them; and
+            likewise its edges.
+    """
+    size = source.encoder.summary_size
+    encoder = {**model.config.encoder, "summary": source.config.encoder["summary"]}
+    whole = model.config.model_copy(update={"code_size": size + model.config.code_size, "encoder": encoder})
+    joined = Autoencoder(whole, model.schema)
+    weights = model.state_dict() | _summary_weights(source, model)
+    weights[_FIRST] = torch.nn.functional.pad(weights[_FIRST], (size, 0))
+    joined.load_state_dict(weights)
+    return joined.eval()
+
+
+def _summary_weights(source: Autoencoder, model: Autoencoder) -> dict[str, Tensor]:
+    """Weights of the summary, for nodes and edges of fewer categories."""
+    found = {k: v for k, v in source.state_dict().items() if k.startswith("encoder.summary.")}
+    layers = [k for k in found if k.endswith(".kinds")]
+    channels, kinds = len(model.schema.node_sizes), model.schema.edge_types - 1
+    for extra in range(channels, len(source.schema.node_sizes)):
+        # Category 0, that nothing is known, is what all nodes now have.
+        found[_TABLES.format(0)] = found[_TABLES.format(0)] + found.pop(_TABLES.format(extra))[0]
+    for name in layers:
+        found[name] = found[name][:kinds]
+    return found
+
+
+def _autoencoder(name: str) -> Autoencoder:
+    model = load(name)
+    if not isinstance(model, Autoencoder):
+        raise SystemExit(f"{name} is a model of conformers, which has no codes of molecules")
+    return model
+
+
+if __name__ == "__main__":
+    main()
