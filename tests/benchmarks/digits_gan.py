@@ -12,7 +12,8 @@ small classifier, trained on the training images in all poses, judges 5,000 samp
 The models are those of mixtures.py (Goodfellow et al. 2014; the same with a penalty on the critic's gradient;
 Winter, Clevert 2017, arXiv:1711.08646), with the same generator, critic, steps, batches and learning rates.
 The transformation of IVE-GAN is a random element of C_4, and its encoder averages over the group, so that
-codes are invariant exactly. Its inverse mapping is judged on test images x:
+codes are invariant exactly. Learning rate and penalty were chosen for `penalised` alone, by its distance from
+the training images with another seed. The inverse mapping of IVE-GAN is judged on test images x:
 
 - `returned`: share of G(E(x), z) that the classifier gives to the class of x;
 - `error`: mean squared error of G(E(x), z) in the pose in which it is nearest to x;
