@@ -55,10 +55,7 @@ class Mixture(NamedTuple):
 
     def neighbour(self, x: Tensor) -> Tensor:
         """Takes samples to other ones within reach, of 500; to themselves where there are none."""
-        others = self.draw(500)
-        near = (torch.cdist(x, others) < self.reach) * torch.rand(len(x), len(others))
-        closeness, pick = near.max(1)
-        return torch.where(closeness.unsqueeze(1) > 0, others[pick], x)
+        return pick_within(x, self.draw(500), self.reach)
 
     def figures(self, samples: Tensor) -> dict[str, float]:
         """How many modes the samples find, and how well."""
@@ -70,6 +67,13 @@ class Mixture(NamedTuple):
             "high_quality": float(good.float().mean()),
             "divergence": float(torch.special.xlogy(share, share * len(share)).sum()),
         }
+
+
+def pick_within(x: Tensor, others: Tensor, reach: float) -> Tensor:
+    """For each x (b d) a random one of the others (k d) within reach of it; x itself where there are none."""
+    near = (torch.cdist(x, others) < reach) * torch.rand(len(x), len(others))
+    closeness, pick = near.max(1)
+    return torch.where(closeness.unsqueeze(1) > 0, others[pick], x)
 
 
 def grid() -> Mixture:
@@ -103,8 +107,8 @@ class Perceptron(nn.Module):
 class PairPerceptron(Perceptron):
     """The same on a sample and on the difference of another one from it, in units of the reach."""
 
-    def __init__(self, width: int, reach: float) -> None:
-        super().__init__(4, width, 1)
+    def __init__(self, size: int, width: int, reach: float) -> None:
+        super().__init__(2 * size, width, 1)
         self.reach = reach
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
@@ -139,7 +143,7 @@ def build(name: str, mixture: Mixture, arguments: argparse.Namespace) -> PlainGA
     return InvariantEncodingGAN(
         Perceptron(2, width, CODE),
         generator,
-        PairPerceptron(width, mixture.reach),
+        PairPerceptron(2, width, mixture.reach),
         critic,
         mixture.neighbour,
         CODE,

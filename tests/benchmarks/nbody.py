@@ -10,6 +10,7 @@ deviation. Pairs that orbit each other make up most of it.
 - `linear`: x + t v, the best t;
 - `plain`: messages between all particles, from their coordinates as they are;
 - `averaged`: the same network, averaged over the frames of each cloud (molae.nn.frames.FrameAverage);
+- `averaged-later`: trained as `plain` is, in random poses, and averaged over frames only when it is tested;
 - `distances`: what EGNN sees: messages from distances and charges, which move positions along x_i - x_j;
 - `velocities`: messages see all invariants of a pair, those of its relative velocity too, and move positions
   and velocities along x_i - x_j and v_i - v_j, as Kepler's motion does. In both of these a pair acts on
@@ -137,13 +138,22 @@ class Plain(nn.Module):
 
 
 class Averaged(Plain):
-    """The same, averaged over frames of positions and velocities together, which turn with both."""
+    """The same, averaged over frames of positions and velocities together, which turn with both.
 
-    def __init__(self, width: int, rounds: int) -> None:
+    Args:
+        width: Channels.
+        rounds: Rounds of messages.
+        always: Whether the average is taken in training too, rather than afterwards alone.
+    """
+
+    def __init__(self, width: int, rounds: int, always: bool) -> None:
         super().__init__(width, rounds)
         self.network = FrameAverage(self.network, TURNS, "vectors")
+        self.always = always
 
     def displacement(self, points: Tensor, charge: Tensor) -> Tensor:
+        if self.training and not self.always:
+            return self.network.network(points, charge)
         return self.network(points, charge).output
 
 
@@ -221,7 +231,8 @@ def perceptron(size_in: int, width: int, size_out: int) -> nn.Sequential:
 MODELS = {
     "linear": lambda width, rounds: Linear(),
     "plain": Plain,
-    "averaged": Averaged,
+    "averaged": lambda width, rounds: Averaged(width, rounds, always=True),
+    "averaged-later": lambda width, rounds: Averaged(width, rounds, always=False),
     "distances": lambda width, rounds: EquivariantRounds(width, rounds, relative=False),
     "velocities": lambda width, rounds: EquivariantRounds(width, rounds, relative=True),
 }
