@@ -12,6 +12,7 @@ Records of the same name are conformers of one molecule.
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def _ends(conformers: list[Chem.Mol]) -> tuple[Chem.Mol, Chem.Mol]:
 
 def _between(first: Chem.Mol, second: Chem.Mol, arguments: argparse.Namespace) -> dict[str, Any]:
     frames = _one_by_one(interpolate_conformers(first, second, arguments.frames, seed=arguments.seed))
-    steps = [rmsd_matrix([one], [other])[0, 0] for one, other in zip(frames, frames[1:], strict=False)]
+    steps = [rmsd_matrix([one], [other])[0, 0] for one, other in pairwise(frames)]
     return {
         "apart": rmsd_matrix([first], [second])[0, 0],
         "step": np.mean(steps),
