@@ -84,7 +84,8 @@ def fit(
     estimator: Annotated[
         EstimatorName,
         typer.Option(
-            "--estimator", help="auto: Gaussian process; for classes ridge, the logistic regression."
+            "--estimator",
+            help="auto: Gaussian process; for more than two classes ridge, then logistic.",
         ),
     ] = EstimatorName.auto,
     task: TaskOption = TaskName.auto,

@@ -212,7 +212,9 @@ def learning_curve(assessment: Assessment, seed: int) -> list[dict[str, float]]:
         train, target = data.part(np.sort(order[: round(share * len(order))]))
         if len(target) < _FEWEST_ON_CURVE or len(np.unique(target)) < max(2, data.class_count):
             continue
-        score = fit_scores(train.blocks, target, model.recipe, model.task, model.head.tuned())(test.blocks)
+        score = fit_scores(train.blocks, target, model.recipe, model.class_count, model.head.tuned())(
+            test.blocks
+        )
         points.append({"count": len(target), **_error(model, score, truth)})
     return points
 

@@ -167,7 +167,8 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
     Args:
         model: Name of a shipped model, path of a model directory, or a loaded model, that codes come from.
         features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `ecfp` (counts).
-        estimator: `ridge` (logistic regression), `boosting`, or `auto`, logistic regression.
+        estimator: `ridge` (logistic regression), `gp` (Gaussian process, for two classes), `boosting`, or
+            `auto`, the Gaussian process for two classes and logistic regression for more.
         class_weight: `none`, or `balanced`: rare classes count as much as common ones, in the fit and in
             the decision; probabilities are those of the training molecules all the same.
         groups: What is held out together to calibrate: molecules of one `scaffold`, or only repeated ones
@@ -183,7 +184,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
         model: Model = "graph",
         *,
         features: str = "code+descriptors+ecfp",
-        estimator: Literal["auto", "ridge", "boosting"] = "auto",
+        estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
         class_weight: ClassWeight = "none",
         groups: Groups = "scaffold",
         batch_size: int = BATCH_SIZE,

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -26,20 +26,12 @@ from molae.apps.rows import Progress, Source, no_progress
 logger = logging.getLogger("molae.apps")
 
 #: What is measured beside the baselines. Without the code, the recipes show what the code adds.
-RECIPES: dict[Literal["regression", "classification"], tuple[Recipe, ...]] = {
-    "regression": (
-        Recipe("code", "ridge"),
-        Recipe("code", "gp"),
-        Recipe("descriptors+ecfp", "gp"),
-        Recipe("code+descriptors+ecfp", "gp"),
-    ),
-    "classification": (
-        Recipe("code", "ridge"),
-        Recipe("code", "boosting"),
-        Recipe("descriptors+ecfp", "ridge"),
-        Recipe("code+descriptors+ecfp", "ridge"),
-    ),
-}
+RECIPES = (
+    Recipe("code", "ridge"),
+    Recipe("code"),
+    Recipe("descriptors+ecfp"),
+    Recipe("code+descriptors+ecfp"),
+)
 
 
 def evaluate_properties(
@@ -129,13 +121,14 @@ def _methods(data: Labelled, split: Split, plan: SplitPlan) -> dict[str, Callabl
         return lambda: _measure_recipe(data, split, plan, replace(chosen, seed=plan.seed))
 
     runs = {name: baseline(name) for name in BASELINES}
-    for chosen in RECIPES[data.target.task]:
+    for chosen in RECIPES:
         runs[f"{chosen.features}, {_called(chosen, data)}"] = recipe(chosen)
     return runs
 
 
 def _called(recipe: Recipe, data: Labelled) -> str:
-    return "logistic" if data.class_count and recipe.estimator == "ridge" else recipe.estimator
+    estimator = recipe.estimator_for(data.class_count)
+    return "logistic" if data.class_count and estimator == "ridge" else estimator
 
 
 def _measure_recipe(data: Labelled, split: Split, plan: SplitPlan, recipe: Recipe) -> dict[str, float]:

@@ -154,7 +154,7 @@ def _report(assessment: Assessment, plan: SplitPlan) -> dict[str, Any]:
             "name": data.target.name,
             "task": data.target.task,
             "classes": list(data.target.classes),
-            "estimator": assessment.model.recipe.estimator_for(data.target.task),
+            "estimator": assessment.model.recipe.estimator_for(data.class_count),
             "molecules": len(data.values),
             "unreadable_labels": len(data.target.unreadable),
             "distinct_molecules": len(set(data.molecules.smiles)),

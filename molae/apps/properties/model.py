@@ -47,8 +47,8 @@ class Recipe:
 
     Attributes:
         features: Blocks of features, joined by `+`: `code`, `descriptors`, `ecfp`.
-        estimator: `ridge` (logistic regression for classes), `gp` (Gaussian process), `boosting`, or `auto`:
-            the Gaussian process, for classes logistic regression.
+        estimator: `ridge` (logistic regression for classes), `gp` (Gaussian process, which tells two classes
+            apart at most), `boosting`, or `auto`: the Gaussian process, for more classes logistic regression.
         class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`).
         coverage: Share of the intervals that should hold the truth.
         seed: Seed of all that is random.
@@ -78,16 +78,18 @@ class Recipe:
         """The blocks of features, in order."""
         return tuple(self.features.split("+"))
 
-    def estimator_for(self, task: TaskName) -> EstimatorName:
-        """The estimator, once the task is known.
+    def estimator_for(self, class_count: int) -> EstimatorName:
+        """The estimator, once the number of classes is known, 0 for a regression.
 
         Raises:
-            ConfigError: If there is none of this kind for the task.
+            ConfigError: If there is none of this kind for so many.
         """
         if self.estimator == "auto":
-            return "gp" if task == "regression" else "ridge"
-        if self.estimator == "gp" and task == "classification":
-            raise ConfigError("the Gaussian process is for regression: use ridge or boosting for classes")
+            return "gp" if class_count <= 2 else "ridge"
+        if self.estimator == "gp" and class_count > 2:
+            raise ConfigError(
+                f"the Gaussian process tells two classes apart, not {class_count}: use ridge or boosting"
+            )
         return self.estimator
 
 
@@ -133,6 +135,11 @@ class PropertyModel:
     factor: float
     probabilities: Probabilities | None
     training: Training
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes, 0 for a regression."""
+        return 0 if self.probabilities is None else len(self.probabilities.prior)
 
     def predict(self, blocks: Blocks) -> Predictions:
         """Predicts molecules.
@@ -191,8 +198,8 @@ def fit_property(
     if not sum(scaling.kept_sizes):
         raise DataError("the molecules to fit on all have the same features: are they all the same?")
     features = scaling(blocks)
-    head = _fit_head(features, target, scaling, recipe, task, {})
-    held = _held_out(blocks, target, groups, recipe, task, head.tuned())
+    head = _fit_head(features, target, scaling, recipe, class_count, {})
+    held = _held_out(blocks, target, groups, recipe, class_count, head.tuned())
     errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
     numbers = np.arange(len(target)) if rows is None else rows
     training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
@@ -207,11 +214,11 @@ def fit_property(
 
 
 def fit_scores(
-    blocks: Blocks, target: np.ndarray, recipe: Recipe, task: TaskName, tuned: dict[str, Any]
+    blocks: Blocks, target: np.ndarray, recipe: Recipe, class_count: int, tuned: dict[str, Any]
 ) -> Callable[[Blocks], np.ndarray]:
     """Fits without calibration, with settings that were found before; gives what scores molecules."""
     scaling = fit_scaling(blocks, recipe.blocks)
-    head = _fit_head(scaling(blocks), target, scaling, recipe, task, tuned)
+    head = _fit_head(scaling(blocks), target, scaling, recipe, class_count, tuned)
     return lambda others: head.scores(scaling(others))
 
 
@@ -226,19 +233,19 @@ def _held_out(
     target: np.ndarray,
     groups: np.ndarray,
     recipe: Recipe,
-    task: TaskName,
+    class_count: int,
     tuned: dict[str, Any],
 ) -> _HeldOut:
     """Scores of every molecule by a head that was fitted without its group."""
     scores: np.ndarray | None = None
     spread: np.ndarray | None = None
     for fitted, held in folds(groups, FOLDS):
-        if task == "classification" and len(np.unique(target[fitted])) < len(np.unique(target)):
+        if class_count and len(np.unique(target[fitted])) < len(np.unique(target)):
             # A class whose molecules are all in one group: no fold can learn it without them.
             fitted = np.arange(len(target))
         part = {name: values[fitted] for name, values in blocks.items()}
         scaling = fit_scaling(part, recipe.blocks)
-        head = _fit_head(scaling(part), target[fitted], scaling, recipe, task, tuned)
+        head = _fit_head(scaling(part), target[fitted], scaling, recipe, class_count, tuned)
         features = scaling({name: values[held] for name, values in blocks.items()})
         found, own = head.scores(features), head.spread(features)
         scores = np.zeros((len(target), found.shape[1])) if scores is None else scores
@@ -256,17 +263,18 @@ def _fit_head(
     target: np.ndarray,
     scaling: Scaling,
     recipe: Recipe,
-    task: TaskName,
+    class_count: int,
     tuned: dict[str, Any],
 ) -> Head:
-    estimator = recipe.estimator_for(task)
+    estimator = recipe.estimator_for(class_count)
     if estimator == "boosting":
-        weight = recipe.class_weight if task == "classification" else None
+        weight = recipe.class_weight if class_count else None
         return fit_boosting(features, target, recipe.seed, weight)
     if estimator == "gp":
+        # Two classes are the numbers 0 and 1 to it (Rasmussen, Williams 2006, section 6.5).
         return fit_gaussian_process(features, target, scaling.kept_sizes, recipe.seed, **tuned)
     code = scaling.kept_sizes[0] if scaling.names[0] == "code" else 0
-    if task == "classification":
+    if class_count:
         return fit_logistic(features, target, recipe.seed, recipe.class_weight, code, **tuned)
     return fit_ridge(features, target, code, **tuned)
 

@@ -50,6 +50,23 @@ def test_classes_come_with_probabilities(estimator: str) -> None:
     assert found.lower.size == 0
 
 
+@pytest.mark.parametrize("weight", ["none", "balanced"])
+def test_a_gaussian_process_tells_two_classes_apart(weight: str) -> None:
+    blocks, target = made(300, 0)
+    labels = (target > 1.0).astype(int)
+    recipe = Recipe("code", class_weight=weight)  # type: ignore[arg-type]
+    assert recipe.estimator_for(2) == "gp"
+    model = fit_property(blocks, labels, np.arange(300) // 2, recipe, class_count=2)
+    others, truth = made(2000, 1)
+    found = model.predict(others).probabilities[:, 1]
+    known = truth > 1.0
+    assert found[known].mean() > found[~known].mean() + 0.3
+    assert found.mean() == pytest.approx(known.mean(), abs=0.05)
+    sure = found > 0.8
+    assert known[sure].mean() > 0.75
+    assert (model.predict(others).value.mean() > 1.3 * labels.mean()) == (weight == "balanced")
+
+
 def test_rare_classes_may_count_as_much() -> None:
     blocks, _ = made(400, 0)
     labels = (blocks["code"][:, 0] + np.random.default_rng(0).normal(size=400) > 2.2).astype(int)
@@ -101,5 +118,5 @@ def test_what_cannot_be_fitted() -> None:
         fit_property(blocks, np.ones(20), np.arange(20), Recipe("code"))
     with pytest.raises(DataError, match="the same features"):
         fit_property({"code": np.ones((20, 3))}, target, np.arange(20), Recipe("code"))
-    with pytest.raises(ConfigError, match="for regression"):
-        fit_property(blocks, (target > 0).astype(int), np.arange(20), Recipe("code", "gp"), class_count=2)
+    with pytest.raises(ConfigError, match="two classes apart, not 3"):
+        fit_property(blocks, np.arange(20) % 3, np.arange(20), Recipe("code", "gp"), class_count=3)
