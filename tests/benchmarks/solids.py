@@ -99,11 +99,17 @@ SOLIDS: dict[str, Callable[[int], Tensor]] = {
 
 
 def draw(each: int, noise: float) -> tuple[Tensor, Tensor]:
-    """Clouds (b 48 3) and their classes (b), as many of each solid."""
+    """Clouds (b 48 3), moved and renumbered, and their classes (b), as many of each solid."""
+    clouds, classes = upright(each, noise)
+    return present(clouds), classes
+
+
+def upright(each: int, noise: float) -> tuple[Tensor, Tensor]:
+    """The same in the poses of their definitions."""
     clouds = torch.cat([solid(each) for solid in SOLIDS.values()])
     clouds = clouds * (0.6 + 0.8 * torch.rand(len(clouds), 1, 3))
     classes = torch.arange(len(SOLIDS)).repeat_interleave(each)
-    return present(clouds + noise * torch.randn_like(clouds)), classes
+    return clouds + noise * torch.randn_like(clouds), classes
 
 
 def present(clouds: Tensor) -> Tensor:
