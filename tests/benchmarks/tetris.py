@@ -141,7 +141,7 @@ def _draw(pool: DenseBatch, count: int) -> DenseBatch:
 def errors(model: Autoencoder, batch: DenseBatch) -> Tensor:
     """Mean over the coordinates of (g · x̂ - x)², in Å², for each shape."""
     batch = batch.to("cpu", next(model.parameters()).dtype)
-    return (_reconstruct(model, batch)[1] - _positions(batch)).square().mean((1, 2))
+    return (reconstruct(model, batch)[1] - _positions(batch)).square().mean((1, 2))
 
 
 @torch.no_grad()
@@ -149,12 +149,12 @@ def invariance(model: Autoencoder, pos: np.ndarray, random: np.random.Generator)
     """Largest change, in float64, of the code and of the errors when points are renumbered and moved."""
     model = copy.deepcopy(model).double()
     once, again = order(pos), order(present(pos, random))
-    code = _reconstruct(model, once)[0] - _reconstruct(model, again)[0]
+    code = reconstruct(model, once)[0] - reconstruct(model, again)[0]
     change = errors(model, once) - errors(model, again)
     return {"code_change": float(code.abs().max()), "mse_change": float(change.abs().max())}
 
 
-def _reconstruct(model: Autoencoder, batch: DenseBatch) -> tuple[Tensor, Tensor]:
+def reconstruct(model: Autoencoder, batch: DenseBatch) -> tuple[Tensor, Tensor]:
     """Codes, and positions g · x̂ in the order and pose of the batch."""
     encoding, decoded, action = model.reconstruct(batch)
     if decoded.pos is None:
