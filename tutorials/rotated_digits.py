@@ -23,7 +23,7 @@ settings = Namespace(seed=0, copies=16, steps=250, batch_size=64, learning_rate=
 models = {}
 for name in ("invariant", "classical"):
     torch.manual_seed(0)
-    models[name] = rotated_digits.MODELS[name](code_size=16, width=96, noise=0.2)
+    models[name] = rotated_digits.MODELS[name](code_size=16, width=96, noise=0.2, size=images.shape[1])
     rotated_digits.fit(models[name], images[~unseen], settings)
     figures = rotated_digits.measure(models[name], images, classes, unseen, seed=0)
     print(f"{name:>9}: " + ", ".join(f"{key} {value:.3g}" for key, value in figures.items()))
