@@ -26,7 +26,7 @@ test = tetris.order(tetris.present(pos, random))
 # %% Train molae's autoencoder with a code of two numbers; it is not told which shape is which
 torch.manual_seed(0)
 settings = Namespace(head_width=48, head_depth=3, steps=500, batch_size=32, learning_rate=1e-2, verbose=False)
-model = tetris.fit(pool, 2, settings)
+model = tetris.fit(pool, tetris.build("invariant", 2, settings), settings)
 error = tetris.errors(model, test)
 print(f"mean squared error of a coordinate: {error.mean():.1e} Å², noise alone {0.01**2:.1e} Å²")
 for number, name in enumerate(names):

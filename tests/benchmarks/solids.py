@@ -9,7 +9,9 @@ any pose. A third of the clouds is for testing alone.
   points in a pose and an order of its own; the group element g that moves them onto the cloud has one of the
   frames for its rotation, the centroid for its translation, and the permutation of the least distance;
 - `set`: the same network on the cloud as it stands, so that only its order is divided out;
-- `classical`: a perceptron on all coordinates as they come; the points are told in that order and pose.
+- `classical`: a perceptron on all coordinates as they come; the points are told in that order and pose;
+- `quotient`: a code by the same perceptron, but the points are moved onto the cloud as those of `invariant`
+  are, by that of its frames and that permutation which fit best.
 
 All have a code of the same size and the same decoder, and see the clouds equally often, each time moved and
 renumbered anew. `error` is the mean squared distance of the points of g · x̂ from those of x, for `classical`
@@ -208,7 +210,13 @@ class Classical(Solids):
         return MOTIONS.act(self.motion(x, x), self.decode(self.code(x)))
 
 
-MODELS = {"invariant": Invariant, "set": OrderFree, "classical": Classical}
+class Quotient(Classical):
+    """Likewise, but its points are moved and renumbered as fits the cloud best before they are compared."""
+
+    motion, forward = Invariant.motion, Solids.forward
+
+
+MODELS = {"invariant": Invariant, "set": OrderFree, "classical": Classical, "quotient": Quotient}
 
 
 @torch.no_grad()
