@@ -25,8 +25,9 @@ def equivariance_gap(
     For each row it is the root mean square of f(h·x) - h·f(x) over elements and channels, as a share of how
     much outputs differ between the rows and elements at all: the standard deviation of f(h·x), of one
     channel on the average. 0 is exactly equivariant, and about 1.4 says that f(h·x) has nothing to do with
-    h·f(x). It has a gradient, so that its mean square regularises networks that are not equivariant by
-    construction.
+    h·f(x). Its mean square is a penalty for networks that are not equivariant by construction: it has a
+    gradient, and cannot be lowered by outputs that are smaller, only by outputs that are more alike where
+    they should be than elsewhere.
 
     Args:
         network: Takes a batch and returns a tensor with one row for each of its rows; in evaluation mode, if
@@ -66,8 +67,8 @@ def equivariance_gap(
     if act is not None:
         expected = act(element, expected)
     deviation = _mean_square((moved - expected).reshape(len(x), samples, -1))
-    size = _mean_square(moved.detach().reshape(1, -1))
-    spread = _mean_square((moved - moved.mean(0)).detach().reshape(1, -1))
+    size = _mean_square(moved.reshape(1, -1))
+    spread = _mean_square((moved - moved.mean(0)).reshape(1, -1))
     # Of outputs that differ by nothing but rounding, a share of the difference would be meaningless.
     spread = torch.where(spread > (100 * torch.finfo(moved.dtype).eps) ** 2 * size, spread, size)
     return _root(deviation / spread.masked_fill(spread == 0, 1.0))

@@ -39,9 +39,10 @@ class Trunk(nn.Module):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
-        scalars, vectors = x.new_zeros(len(x), POINTS, self.width), x.new_zeros(len(x), POINTS, 4, 3)
-        edges = torch.zeros(len(x), POINTS, POINTS, dtype=torch.int64)
-        mask = torch.ones(len(x), POINTS, dtype=torch.bool)
+        count, points = x.shape[:2]
+        scalars, vectors = x.new_zeros(count, points, self.width), x.new_zeros(count, points, 4, 3)
+        edges = torch.zeros(count, points, points, dtype=torch.int64)
+        mask = torch.ones(count, points, dtype=torch.bool)
         for layer in self.layers:
             scalars, vectors = layer(scalars, vectors, x, edges, mask)
         return scalars.sum(1)

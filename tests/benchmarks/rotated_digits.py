@@ -16,6 +16,9 @@ images in the poses that it found; since it has no room for every pose, like ima
 
 The loss is the mean squared error of pixels from 0 to 1, of unseen digits; the classes are those of the 5
 nearest codes of training digits, each turned once.
+
+With `--mnist FOLDER` the digits are those of MNIST, 28 × 28 pixels, of which the usual 10,000 are for testing
+alone. FOLDER is what `torchvision.datasets.MNIST(FOLDER, download=True)` leaves; nothing is downloaded here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from report import parser, publish
@@ -30,12 +35,15 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
+from molae.errors import ConfigError, DataError
 from molae.groups import CyclicRotations, ImageRotations
 from molae.nn.harmonics import CircularHarmonics
 from molae.nn.mlp import residual_mlp
 from molae.testing import equivariance_gap
 
-MARGIN, SIZE, POSES = 2, 12, 24
+MARGIN, POSES = 2, 24
+#: Images that are turned or read at once, so that memory does not grow with the data.
+PART = 1000
 #: Channels of the small autoencoder that finds the pose, and of its code.
 SCOUT, FEW = 48, 6
 ROTATIONS = ImageRotations()
@@ -48,14 +56,16 @@ class Classical(nn.Module):
         code_size: Channels of the code.
         width: Channels of both networks.
         noise: Standard deviation of the noise on the code in training.
+        size: Pixels along a side of the images.
     """
 
-    def __init__(self, code_size: int, width: int, noise: float) -> None:
+    def __init__(self, code_size: int, width: int, noise: float, size: int) -> None:
         super().__init__()
-        self.harmonics = CircularHarmonics(SIZE)
+        self.size = size
+        self.harmonics = CircularHarmonics(size)
         self.noise = noise
         self.encoder = residual_mlp(2 * len(self.harmonics.order), width, 2, code_size)
-        self.decoder = residual_mlp(code_size, width, 2, SIZE * SIZE)
+        self.decoder = residual_mlp(code_size, width, 2, size * size)
 
     def read(self, coefficients: Tensor) -> Tensor:
         """The code of an image in the pose that it has."""
@@ -65,7 +75,7 @@ class Classical(nn.Module):
         """The image that is decoded, in its canonical pose."""
         if self.training:
             code = code + self.noise * torch.randn_like(code)
-        return self.decoder(code).unflatten(1, (SIZE, SIZE))
+        return self.decoder(code).unflatten(1, (self.size, self.size))
 
     def code(self, images: Tensor) -> Tensor:
         return self.read(self.harmonics(images))
@@ -93,8 +103,8 @@ class Quotient(Classical):
 class NormPooled(Quotient):
     """Reads the absolute values of the coefficients, mixed within each order to three times as many."""
 
-    def __init__(self, code_size: int, width: int, noise: float) -> None:
-        super().__init__(code_size, width, noise)
+    def __init__(self, code_size: int, width: int, noise: float, size: int) -> None:
+        super().__init__(code_size, width, noise, size)
         order = self.harmonics.order
         self.mix = nn.Parameter(torch.randn(2, 2 * len(order), len(order)) / 2)
         self.register_buffer("same", order.repeat(2).unsqueeze(1) == order, persistent=False)
@@ -107,12 +117,12 @@ class NormPooled(Quotient):
 class Invariant(Classical):
     """Reads the image in the pose in which a small autoencoder reconstructs it best, and turns it back."""
 
-    def __init__(self, code_size: int, width: int, noise: float) -> None:
-        super().__init__(code_size, width, noise)
-        size = 2 * len(self.harmonics.order)
+    def __init__(self, code_size: int, width: int, noise: float, size: int) -> None:
+        super().__init__(code_size, width, noise, size)
+        read = 2 * len(self.harmonics.order)
         self.scout = nn.Sequential(
-            *(nn.Linear(size, SCOUT), nn.GELU(), nn.Linear(SCOUT, FEW)),
-            *(nn.Linear(FEW, SCOUT), nn.GELU(), nn.Linear(SCOUT, size)),
+            *(nn.Linear(read, SCOUT), nn.GELU(), nn.Linear(SCOUT, FEW)),
+            *(nn.Linear(FEW, SCOUT), nn.GELU(), nn.Linear(SCOUT, read)),
         )
 
     def code(self, images: Tensor) -> Tensor:
@@ -146,11 +156,13 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
-    images, classes, unseen = digits(arguments.seed)
+    images, classes, unseen = digits(arguments.seed) if arguments.mnist is None else mnist(arguments.mnist)
+    if arguments.copies is None:
+        arguments.copies = 16 if arguments.mnist is None else 1
     rows = []
     for name in arguments.models:
         torch.manual_seed(arguments.seed)
-        model = MODELS[name](arguments.code_size, arguments.width, arguments.noise)
+        model = MODELS[name](arguments.code_size, arguments.width, arguments.noise, images.shape[1])
         start = time.process_time()
         fit(model, images[~unseen], arguments)
         rows.append({"model": name, **measure(model, images, classes, unseen, arguments.seed)})
@@ -166,6 +178,30 @@ def digits(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     unseen = torch.zeros(len(images), dtype=torch.bool)
     unseen[torch.randperm(len(images), generator=_generator(seed))[: len(images) // 3]] = True
     return images, torch.from_numpy(data.target), unseen
+
+
+def mnist(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of MNIST, which has a margin already; its own test images are for testing.
+
+    Args:
+        folder: Where torchvision has put it.
+    Raises:
+        ConfigError: If torchvision is not installed.
+        DataError: If the folder does not have the files.
+    """
+    try:
+        from torchvision.datasets import MNIST
+    except ImportError as error:
+        raise ConfigError("MNIST is read by torchvision: pip install torchvision") from error
+    try:
+        known, unseen = (MNIST(folder, train=train, download=False) for train in (True, False))
+    except RuntimeError as error:
+        raise DataError(
+            f"no MNIST in {folder}, which should have MNIST/raw/train-images-idx3-ubyte and the three other "
+            f"files: torchvision.datasets.MNIST({str(folder)!r}, download=True) fetches them"
+        ) from error
+    images = torch.cat([known.data, unseen.data]).float() / 255
+    return images, torch.cat([known.targets, unseen.targets]), torch.arange(len(images)) >= len(known)
 
 
 def fit(model: Classical, images: Tensor, arguments: argparse.Namespace) -> None:
@@ -192,13 +228,14 @@ def measure(
     """Figures of a trained model."""
     turned = present(images, _generator(seed + 2))
     known, test = turned[~unseen], turned[unseen]
-    neighbours = KNeighborsClassifier(5, weights="distance").fit(model.code(known), classes[~unseen])
-    gaps = {"quarter": CyclicRotations(4), "any": ROTATIONS}
+    neighbours = KNeighborsClassifier(5, weights="distance")
+    neighbours.fit(_by_parts(model.code, known), classes[~unseen])
+    gaps, some = {"quarter": CyclicRotations(4), "any": ROTATIONS}, test[:PART]
     return {
-        "loss": float((model(test) - test).square().mean()),
-        "knn": float(neighbours.score(model.code(test), classes[unseen])),
+        "loss": float((_by_parts(model, test) - test).square().mean()),
+        "knn": float(neighbours.score(_by_parts(model.code, test), classes[unseen])),
         **{
-            f"gap_{name}": float(equivariance_gap(model.code, group, test, generator=_generator(0)).median())
+            f"gap_{name}": float(equivariance_gap(model.code, group, some, generator=_generator(0)).median())
             for name, group in gaps.items()
         },
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -207,7 +244,9 @@ def measure(
 
 def present(images: Tensor, generator: torch.Generator) -> Tensor:
     """The images turned by random angles."""
-    return ROTATIONS.act(ROTATIONS.sample(len(images), generator=generator), images)
+    turns = ROTATIONS.sample(len(images), generator=generator)
+    parts = zip(turns.split(PART), images.split(PART), strict=True)
+    return torch.cat([ROTATIONS.act(turn, part) for turn, part in parts])
 
 
 def poses() -> Tensor:
@@ -236,6 +275,11 @@ def matrices(angle: Tensor) -> Tensor:
     return torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
 
 
+def _by_parts(tell: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """What a model tells of many images, a part of them at a time."""
+    return torch.cat([tell(part) for part in images.split(PART)])
+
+
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -246,7 +290,8 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--code-size", type=int, default=16)
     made.add_argument("--width", type=int, default=128)
     made.add_argument("--noise", type=float, default=0.2, help="on the code in training")
-    made.add_argument("--copies", type=int, default=16, help="random poses of each training image")
+    made.add_argument("--copies", type=int, help="random poses of each training image (16; 1 of MNIST)")
+    made.add_argument("--mnist", type=Path, metavar="FOLDER", help="read MNIST from here by torchvision")
     made.add_argument("--steps", type=int, default=500)
     made.add_argument("--batch-size", type=int, default=64)
     made.add_argument("--learning-rate", type=float, default=3e-3)

@@ -9,7 +9,9 @@ any pose. A third of the clouds is for testing alone.
   points in a pose and an order of its own; the group element g that moves them onto the cloud has one of the
   frames for its rotation, the centroid for its translation, and the permutation of the least distance;
 - `set`: the same network on the cloud as it stands, so that only its order is divided out;
-- `classical`: a perceptron on all coordinates as they come; the points are told in that order and pose.
+- `classical`: a perceptron on all coordinates as they come; the points are told in that order and pose;
+- `quotient`: a code by the same perceptron, but the points are moved onto the cloud as those of `invariant`
+  are, by that of its frames and that permutation which fit best.
 
 All have a code of the same size and the same decoder, and see the clouds equally often, each time moved and
 renumbered anew. `error` is the mean squared distance of the points of g · x̂ from those of x, for `classical`
@@ -99,11 +101,17 @@ SOLIDS: dict[str, Callable[[int], Tensor]] = {
 
 
 def draw(each: int, noise: float) -> tuple[Tensor, Tensor]:
-    """Clouds (b 48 3) and their classes (b), as many of each solid."""
+    """Clouds (b 48 3), moved and renumbered, and their classes (b), as many of each solid."""
+    clouds, classes = upright(each, noise)
+    return present(clouds), classes
+
+
+def upright(each: int, noise: float) -> tuple[Tensor, Tensor]:
+    """The same in the poses of their definitions."""
     clouds = torch.cat([solid(each) for solid in SOLIDS.values()])
     clouds = clouds * (0.6 + 0.8 * torch.rand(len(clouds), 1, 3))
     classes = torch.arange(len(SOLIDS)).repeat_interleave(each)
-    return present(clouds + noise * torch.randn_like(clouds)), classes
+    return clouds + noise * torch.randn_like(clouds), classes
 
 
 def present(clouds: Tensor) -> Tensor:
@@ -202,7 +210,13 @@ class Classical(Solids):
         return MOTIONS.act(self.motion(x, x), self.decode(self.code(x)))
 
 
-MODELS = {"invariant": Invariant, "set": OrderFree, "classical": Classical}
+class Quotient(Classical):
+    """Likewise, but its points are moved and renumbered as fits the cloud best before they are compared."""
+
+    motion, forward = Invariant.motion, Solids.forward
+
+
+MODELS = {"invariant": Invariant, "set": OrderFree, "classical": Classical, "quotient": Quotient}
 
 
 @torch.no_grad()

@@ -11,6 +11,15 @@ that folds several dimensions of the noise into one number of the code, or order
 shapes by their noise. A code of six numbers or more has room for all of the noise; what is left there is what
 the networks cannot fit in the time. Compare them by `--code-sizes 2 4 6 8`.
 
+Beside molae's `invariant` code there are, with codes of the same size, the same widths, data and steps:
+
+- `classical`: a perceptron on the coordinates as they come; what it tells is compared as it is;
+- `quotient`: likewise, but compared after the best of all renumberings and proper rigid motions;
+- `norm-pooled`: likewise, and the perceptron reads the sum over the points of the scalars of an equivariant
+  network, which are invariant; they are the same for mirror images, so that it cannot tell these apart.
+
+The best motion knows the noisy points, and takes up at least the 6 coordinates that a pose does.
+
 The column `clean` has the error on the shapes without noise, for the same weights: what the code says of the
 shape itself. Needs torch 2.9 or newer, for its Muon.
 """
@@ -19,11 +28,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+import time
+from itertools import permutations, product
 
 import numpy as np
 import torch
+from frame_averaging import Trunk
 from report import parser, publish
-from torch import Tensor
+from torch import Tensor, nn
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.collate import collate
@@ -32,11 +44,76 @@ from molae.batch.schema import Schema
 from molae.chem.featurise import ordered
 from molae.groups import SpecialEuclidean, SymmetricGroup
 from molae.loss.reconstruction import LossConfig
+from molae.nn.mlp import residual_mlp
+from molae.ops import superposed_deviation
 from molae.testing.shapes import TETRIS
 from molae.training.average import AveragedWeights
 
 SCHEMA = Schema(node_channels=(("point", 1),), edge_types=1, max_nodes=4)
 MOTIONS = SpecialEuclidean(3, spread=5.0)
+#: An error of 0.01 Å squared is tiny beside the other terms of the loss, which are 0 here.
+WEIGHT = 1e4
+
+
+class Classical(nn.Module):
+    """Coordinates in, coordinates out.
+
+    Args:
+        code_size: Channels of the code.
+        width: Channels of both perceptrons.
+        depth: Residual blocks of each.
+    """
+
+    def __init__(self, code_size: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.reader = residual_mlp(12, width, depth, code_size)
+        self.teller = residual_mlp(code_size, width, depth, 12)
+
+    def code(self, pos: Tensor) -> Tensor:
+        return self.reader((pos - pos.mean(1, keepdim=True)).flatten(1))
+
+    def deviations(self, pos: Tensor) -> Tensor:
+        """Mean squared error of a coordinate, for each shape."""
+        told = self.teller(self.code(pos)).unflatten(1, (4, 3))
+        return self.compare(told, pos - pos.mean(1, keepdim=True))
+
+    def compare(self, told: Tensor, pos: Tensor) -> Tensor:
+        return (told - pos).square().mean((1, 2))
+
+    def loss(self, batch: DenseBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        return {"loss": WEIGHT * self.deviations(_positions(batch)).mean()}
+
+
+class Quotient(Classical):
+    """Compared after the best motion and renumbering."""
+
+    def compare(self, told: Tensor, pos: Tensor) -> Tensor:
+        # In float64, since small deviations are differences of large numbers.
+        told, pos = told.double(), pos.double()
+        order, mask = torch.tensor(list(permutations(range(4)))), torch.ones(len(pos), 4, dtype=torch.bool)
+        tried, rows = pos[:, order], len(order)
+        with torch.no_grad():
+            away = superposed_deviation(
+                told.repeat_interleave(rows, 0), tried.flatten(0, 1), mask.repeat_interleave(rows, 0)
+            )
+        best = away.unflatten(0, (-1, rows)).argmin(1)
+        return superposed_deviation(told, tried[torch.arange(len(pos)), best], mask) / 3
+
+
+class NormPooled(Quotient):
+    """Reads what no motion, renumbering or reflection changes."""
+
+    def __init__(self, code_size: int, width: int, depth: int) -> None:
+        super().__init__(code_size, width, depth)
+        self.trunk = Trunk(width)
+        self.reader = residual_mlp(width, width, depth, code_size)
+
+    def code(self, pos: Tensor) -> Tensor:
+        return self.reader(self.trunk(pos))
+
+
+Model = Autoencoder | Classical
+BASELINES = {"classical": Classical, "quotient": Quotient, "norm-pooled": NormPooled}
 
 
 def main() -> None:
@@ -52,13 +129,16 @@ def main() -> None:
         "clean": order(present(points(shapes, 0.0, random), random)),
     }
     some, rows = test[:: max(1, len(test) // 1000)], []
-    for size in arguments.code_sizes:
+    for kind, size in product(arguments.models, arguments.code_sizes):
         torch.manual_seed(arguments.seed)
-        model = fit(pool, size, arguments)
+        start = time.process_time()
+        model = fit(pool, build(kind, size, arguments), arguments)
+        told = {"model": kind, "code": size}
+        facts = {"parameters": sum(p.numel() for p in model.parameters())}
+        facts["cpu_s"] = round(time.process_time() - start)
         found = {name: errors(model, batch) for name, batch in batches.items()}
-        rows += [{"code": size, "shape": name, **_means(found, shapes == k)} for k, name in enumerate(TETRIS)]
-        facts = {"parameters": sum(p.numel() for p in model.parameters()), **invariance(model, some, random)}
-        rows.append({"code": size, "shape": "all", **_means(found), **facts})
+        rows += [{**told, "shape": name, **_means(found, shapes == k)} for k, name in enumerate(TETRIS)]
+        rows.append({**told, "shape": "all", **_means(found), **facts, **invariance(model, some, random)})
     publish(rows, arguments)
 
 
@@ -88,9 +168,15 @@ def order(pos: np.ndarray) -> DenseBatch:
     return collate([ordered(nodes, edges, each) for each in pos], torch.float64)
 
 
-def fit(pool: DenseBatch, code_size: int, arguments: argparse.Namespace) -> Autoencoder:
+def build(kind: str, code_size: int, arguments: argparse.Namespace) -> Model:
+    """A model with new weights."""
+    if kind == "invariant":
+        return Autoencoder(_config(code_size, arguments), SCHEMA)
+    return BASELINES[kind](code_size, arguments.head_width, arguments.head_depth)
+
+
+def fit(pool: DenseBatch, model: Model, arguments: argparse.Namespace) -> Model:
     """Trains a model on random members of the pool, each renumbered and moved anew at each presentation."""
-    model = Autoencoder(_config(code_size, arguments), SCHEMA)
     optimizers, average = _optimizers(model, arguments.learning_rate), AveragedWeights(model, 0.99)
     for step in range(arguments.steps):
         share = min(1.0, (step + 1) / 100) * (1 - step / arguments.steps)
@@ -109,9 +195,9 @@ def fit(pool: DenseBatch, code_size: int, arguments: argparse.Namespace) -> Auto
     return average.model
 
 
-def _optimizers(model: Autoencoder, rate: float) -> list[torch.optim.Optimizer]:
+def _optimizers(model: Model, rate: float) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the weights of the heads, which must fit finely; AdamW for the others."""
-    inside = ("encoder.gather", "encoder.head", "decoder.head", "decoder.spread")
+    inside = ("encoder.gather", "encoder.head", "decoder.head", "decoder.spread", "reader", "teller")
     named = dict(model.named_parameters())
     fine = [n for n, p in named.items() if n.startswith(inside) and p.ndim == 2 and min(p.shape) > 2]
     others = [parameter for name, parameter in named.items() if name not in fine]
@@ -138,23 +224,29 @@ def _draw(pool: DenseBatch, count: int) -> DenseBatch:
 
 
 @torch.no_grad()
-def errors(model: Autoencoder, batch: DenseBatch) -> Tensor:
+def errors(model: Model, batch: DenseBatch) -> Tensor:
     """Mean over the coordinates of (g · x̂ - x)², in Å², for each shape."""
     batch = batch.to("cpu", next(model.parameters()).dtype)
-    return (_reconstruct(model, batch)[1] - _positions(batch)).square().mean((1, 2))
+    if isinstance(model, Classical):
+        return model.deviations(_positions(batch))
+    return (reconstruct(model, batch)[1] - _positions(batch)).square().mean((1, 2))
 
 
 @torch.no_grad()
-def invariance(model: Autoencoder, pos: np.ndarray, random: np.random.Generator) -> dict[str, float]:
+def invariance(model: Model, pos: np.ndarray, random: np.random.Generator) -> dict[str, float]:
     """Largest change, in float64, of the code and of the errors when points are renumbered and moved."""
     model = copy.deepcopy(model).double()
     once, again = order(pos), order(present(pos, random))
-    code = _reconstruct(model, once)[0] - _reconstruct(model, again)[0]
+    code = _code(model, once) - _code(model, again)
     change = errors(model, once) - errors(model, again)
     return {"code_change": float(code.abs().max()), "mse_change": float(change.abs().max())}
 
 
-def _reconstruct(model: Autoencoder, batch: DenseBatch) -> tuple[Tensor, Tensor]:
+def _code(model: Model, batch: DenseBatch) -> Tensor:
+    return model.code(_positions(batch)) if isinstance(model, Classical) else reconstruct(model, batch)[0]
+
+
+def reconstruct(model: Autoencoder, batch: DenseBatch) -> tuple[Tensor, Tensor]:
     """Codes, and positions g · x̂ in the order and pose of the batch."""
     encoding, decoded, action = model.reconstruct(batch)
     if decoded.pos is None:
@@ -170,19 +262,20 @@ def _positions(batch: DenseBatch) -> Tensor:
 
 def _config(code_size: int, arguments: argparse.Namespace) -> AutoencoderConfig:
     shared = {"name": "slots", "head_width": arguments.head_width, "head_depth": arguments.head_depth}
-    # An error of 0.01 Å squared is tiny beside the other terms of the loss, which are 0 here; and with a
-    # softening far above it the distance term is quadratic, so that it is the mean squared error that is
-    # trained.
+    # With a softening far above the errors the distance term is quadratic, so that it is the mean squared
+    # error that is trained.
     return AutoencoderConfig(
         code_size=code_size,
         encoder=shared | {"odd_share": 0.5},
         decoder=shared,
-        loss=LossConfig(position=1e4, softening=1.0),
+        loss=LossConfig(position=WEIGHT, softening=1.0),
     )
 
 
 def _arguments() -> argparse.Namespace:
     made = parser(__doc__)
+    names = ["invariant", *BASELINES]
+    made.add_argument("--models", nargs="+", default=names, choices=names)
     made.add_argument("--code-sizes", type=int, nargs="+", default=[2], help="a model is trained for each")
     made.add_argument("--noise", type=float, default=0.01, help="standard deviation of a coordinate, in Å")
     made.add_argument("--pool", type=int, default=20_000, help="noisy shapes to train on")

@@ -96,6 +96,15 @@ def test_its_mean_square_trains_a_network_towards_invariance():
     assert gap(network, group, x).mean() < 0.1 * before
 
 
+def test_a_network_gains_nothing_by_smaller_outputs():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(15, 4, bias=False)).double()
+    gap(network, SPACE, points()).square().mean().backward()
+    weight = network[1].weight
+    assert weight.grad.norm() > 1e-2
+    assert (weight.grad * weight).sum().abs() < 1e-12
+
+
 def test_the_gradient_is_finite_where_the_gap_is_zero():
     x = points().requires_grad_()
     gap(lambda x: x.sum(1), SymmetricGroup(5), x).sum().backward()

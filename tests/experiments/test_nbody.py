@@ -45,6 +45,11 @@ def test_the_plain_model_has_one(data):
     assert nbody.gap(model("averaged-later").train(), data) > 0.05
 
 
+def test_only_frames_of_rotations_mind_reflections(data):
+    assert nbody.gap(model("distances"), data, nbody.REFLECTIONS) < 1e-4
+    assert nbody.gap(model("averaged"), data, nbody.REFLECTIONS) > 0.05
+
+
 @pytest.mark.parametrize("name", list(nbody.MODELS))
 def test_models_do_not_mind_numbering_and_place(data, name):
     made, numbering, shift = model(name), SymmetricGroup(nbody.PARTICLES), Translations(3)

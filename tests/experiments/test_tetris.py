@@ -37,17 +37,32 @@ def test_noise_has_its_deviation_and_presentations_keep_distances(random):
 
 
 @needs_muon
+@pytest.mark.parametrize("kind", ["invariant", *tetris.BASELINES])
 @pytest.mark.parametrize("code_size", [2, 8])
-def test_training_makes_a_model_better_and_invariance_is_exact(random, code_size):
+def test_training_makes_a_model_better_and_invariance_is_exact(random, kind, code_size):
     pos = tetris.points(KINDS, 0.01, random)
     pool = tetris.order(pos)
 
     def trained(steps):
         torch.manual_seed(0)
-        return tetris.fit(pool, code_size, Namespace(**(vars(SETTINGS) | {"steps": steps})))
+        model = tetris.build(kind, code_size, SETTINGS)
+        return tetris.fit(pool, model, Namespace(**(vars(SETTINGS) | {"steps": steps})))
 
     error = [tetris.errors(trained(steps), pool).mean() for steps in (1, 20, 20)]
     assert error[1] < error[0]
     assert error[1] == error[2]
     changes = tetris.invariance(trained(1), pos, random)
-    assert max(changes.values()) < 1e-9
+    if kind in ("invariant", "norm-pooled"):
+        assert max(changes.values()) < 1e-9
+    else:
+        assert changes["code_change"] > 1e-3
+
+
+def test_the_quotient_divides_out_motions_and_renumberings_but_no_reflections(random):
+    model = tetris.Quotient(2, 8, 1)
+    shape = torch.from_numpy(tetris.points(KINDS, 0.01, random))
+    moved = torch.from_numpy(tetris.present(shape.numpy(), random))
+    assert model.compare(shape, moved).max() < 1e-12
+    apart = model.compare(shape, shape * torch.tensor([1.0, 1.0, -1.0]))
+    chiral = torch.from_numpy(KINDS < 2)
+    assert apart[chiral].min() > 1e-2 > apart[~chiral].max()
