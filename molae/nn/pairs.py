@@ -65,10 +65,12 @@ def sum_over_edges(
         none_by_slot[sizes].unsqueeze(1) + none_by_offset[start + sizes.unsqueeze(1)] - none_by_offset[start]
     )
     table = torch.cat([(part - part[:, :1]).flatten(0, 1) for part in (by_slot, by_offset)])
-    other = slot[edges.graph, edges.second]
-    offset = other - slot[edges.graph, edges.first] + middle
+    node, other = edges.graph * slot.shape[1] + edges.first, slot[edges.graph, edges.second]
+    offset = other - slot.flatten()[node] + middle
     rows = torch.stack([other, len(by_slot) + offset], dim=1) * by_slot.shape[1] + edges.kind.unsqueeze(1)
-    count = 2 * torch.bincount(edges.graph * slot.shape[1] + edges.first, minlength=slot.numel())
+    # In the order of the slots, so that the numbering of the nodes does not even change how a sum is rounded.
+    rows = rows[(node * slot.shape[1] + other).argsort()]
+    count = 2 * torch.bincount(node, minlength=slot.numel())
     found = nn.functional.embedding_bag(rows.flatten(), table, count.cumsum(0) - count, mode="sum")
     return none + found.view_as(none)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +15,13 @@ from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 from torch import Tensor
 
-MOST_MOLECULES = 2000
+MOST_MOLECULES = 5000
 """Of more molecules, so many random ones are kept: the cost grows with the third power."""
 MOST_SEARCHED = 800
 """Of more molecules, so many random ones find the hyperparameters."""
 
 _JITTER = 1e-6
+_ROWS_AT_ONCE = 512
 _ROOT5 = math.sqrt(5.0)
 
 
@@ -35,7 +37,6 @@ class GaussianProcessHead:
         features: Scaled features of the molecules that were kept, float32.
         sizes: Columns of each block.
         weights: K⁻¹y, of the standardised target.
-        factor: The lower Cholesky factor of K, noise included.
         parameters: Logarithms of w_b, then of l_b, of s and of v.
         mean: Mean of the target.
         deviation: Standard deviation of the target.
@@ -44,10 +45,14 @@ class GaussianProcessHead:
     features: Float[np.ndarray, "n d"]
     sizes: Int[np.ndarray, " b"]
     weights: Float[np.ndarray, " n"]
-    factor: Float[np.ndarray, "n n"]
     parameters: Float[np.ndarray, " p"]
     mean: float
     deviation: float
+
+    @cached_property
+    def factor(self) -> Float[np.ndarray, "n n"]:
+        """The lower Cholesky factor of K, noise included. It is not stored: it follows from the rest."""
+        return _factor(self.features.astype(np.float64), self.sizes, self.parameters)
 
     def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 1"]:
         """See `molae.apps.properties.heads.Head`."""
@@ -78,8 +83,7 @@ class GaussianProcessHead:
         return cls(**{name: arrays[name] for name in _ARRAYS}, mean=mean, deviation=deviation)
 
     def _covariance(self, features: np.ndarray) -> np.ndarray:
-        squares, products = _pairs(features, self.features.astype(np.float64), self.sizes)
-        return _kernel(squares, products, torch.from_numpy(self.parameters)).numpy()
+        return _covariance(features, self.features.astype(np.float64), self.sizes, self.parameters)
 
     def _variances(self) -> tuple[np.ndarray, float, float]:
         count = len(self.sizes)
@@ -87,7 +91,7 @@ class GaussianProcessHead:
         return values[count : 2 * count], float(values[-2]), float(values[-1])
 
 
-_ARRAYS = ("features", "sizes", "weights", "factor", "parameters")
+_ARRAYS = ("features", "sizes", "weights", "parameters")
 
 
 def fit_gaussian_process(
@@ -117,14 +121,13 @@ def fit_gaussian_process(
     if parameters is None:
         searched = np.sort(generator.permutation(len(target))[:MOST_SEARCHED])
         parameters = _search(features[searched], standardised[searched], sizes)
-    squares, products = _pairs(features, features, sizes)
-    covariance = _kernel(squares, products, torch.from_numpy(parameters)).numpy()
-    covariance[np.diag_indices(len(target))] += math.exp(parameters[-1]) + _JITTER
-    factor = np.linalg.cholesky(covariance)
+    factor = _factor(features, sizes, parameters)
     weights = cho_solve((factor, True), standardised)
-    return GaussianProcessHead(
-        features.astype(np.float32), np.array(sizes), weights, factor, parameters, mean, deviation
+    head = GaussianProcessHead(
+        features.astype(np.float32), np.array(sizes), weights, parameters, mean, deviation
     )
+    vars(head)["factor"] = factor  # known already, for once
+    return head
 
 
 def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
@@ -150,6 +153,24 @@ def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> n
         loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40, "ftol": 1e-6}
     )
     return found.x
+
+
+def _factor(features: np.ndarray, sizes: Sequence[int] | np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """The lower Cholesky factor of the covariance of measurements."""
+    covariance = _covariance(features, features, sizes, parameters)
+    covariance[np.diag_indices(len(features))] += math.exp(parameters[-1]) + _JITTER
+    return np.linalg.cholesky(covariance)
+
+
+def _covariance(
+    a: np.ndarray, b: np.ndarray, sizes: Sequence[int] | np.ndarray, parameters: np.ndarray
+) -> np.ndarray:
+    """The kernel of all pairs, some rows at a time, as there are several matrices to each."""
+    found = np.empty((len(a), len(b)))
+    for start in range(0, len(a), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        found[rows] = _kernel(*_pairs(a[rows], b, sizes), torch.from_numpy(parameters)).numpy()
+    return found
 
 
 def _pairs(
