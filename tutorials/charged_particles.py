@@ -34,6 +34,9 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+# One thread: several would wait for one another, with networks as small as these.
+torch.set_num_threads(1)
+
 row = nbody.errors(models["linear"], test).argsort()[-30:-29]
 figure, grid = plt.subplots(1, len(models), figsize=(3 * len(models), 3), sharex=True, sharey=True)
 for axes, (name, model) in zip(grid, models.items(), strict=True):

@@ -67,6 +67,9 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+# One thread: several would wait for one another, with networks as small as these.
+torch.set_num_threads(1)
+
 figure, (upper, lower) = plt.subplots(2, 3, figsize=(9, 6))
 with torch.no_grad():
     drawn = {"data": mixture.draw(1000), **{name: model.sample(1000) for name, model in models.items()}}

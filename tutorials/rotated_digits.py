@@ -49,6 +49,10 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+# One thread: several would wait for one another, with networks as small as these.
+torch.set_num_threads(1)
+torch.set_flush_denormal(True)
+
 chosen = torch.stack([images[unseen & (classes == digit)][0] for digit in (2, 3, 4, 7)])
 some = rotated_digits.present(chosen.repeat_interleave(2, 0), torch.Generator().manual_seed(0))
 with torch.no_grad():

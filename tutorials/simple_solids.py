@@ -42,6 +42,9 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+# One thread: several would wait for one another, with networks as small as these.
+torch.set_num_threads(1)
+
 figure = plt.figure(figsize=(2.4 * len(some), 5))
 for row, (name, model) in enumerate(models.items()):
     with torch.no_grad():

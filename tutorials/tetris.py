@@ -43,6 +43,9 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+# One thread: several would wait for one another, with networks as small as these.
+torch.set_num_threads(1)
+
 with torch.no_grad():
     code, told = tetris.reconstruct(model, test.to("cpu", torch.float32))
 figure = plt.figure(figsize=(11, 4.5))
