@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 BATCH_SIZE = 128
 
 Precision = Literal["float32", "bfloat16"]
-"""Numbers that the model calculates with: bfloat16 where that does little harm, in about two thirds of the
-time on a CPU that has it; the vectors are float32 in any case."""
+"""Numbers that the model calculates with: bfloat16 where that does little harm, which is faster on a CPU that
+has it; the vectors are float32 in any case."""
 
 S = TypeVar("S", bound=Sample)
 
@@ -55,7 +55,7 @@ def embed(
         model: Name of a shipped model, path of a model directory, or a loaded model.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
-        precision: Numbers that the model calculates with; in `bfloat16` vectors change by some 0.3 %.
+        precision: Numbers that the model calculates with; in `bfloat16` vectors are rounded on the way.
         num_workers: Further processes that read molecules and make conformers.
         seed: Seed of the conformers.
         on_error: What to do about molecules that cannot be embedded: `keep` their rows, as NaN; `drop` them;

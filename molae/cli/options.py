@@ -70,7 +70,7 @@ DeviceOption = Annotated[
 PrecisionOption = Annotated[
     Precision,
     typer.Option(
-        "--precision", help="Numbers that the model calculates with; bfloat16 is faster, 0.3 % off."
+        "--precision", help="Numbers that the model calculates with; bfloat16 is faster, and rounds."
     ),
 ]
 NumWorkers = Annotated[
