@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -83,9 +83,16 @@ class CategoryEmbedding(nn.Module):
         width: Channels of the embedding.
     """
 
+    starts: Tensor
+
     def __init__(self, sizes: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
+        starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
+        self.register_buffer("starts", starts, persistent=False)
 
-    def forward(self, categories: Tensor) -> Float[Tensor, "*b d"]:
-        return torch.stack([table(categories[..., k]) for k, table in enumerate(self.tables)]).sum(0)
+    def forward(self, categories: Int[Tensor, "*b k"]) -> Float[Tensor, "*b d"]:
+        # All tables as one, summed as they are read: nothing is held for each channel.
+        table = torch.cat(list(self.tables.parameters()))
+        rows = (categories + self.starts).flatten(0, -2)
+        return nn.functional.embedding_bag(rows, table, mode="sum").unflatten(0, categories.shape[:-1])
