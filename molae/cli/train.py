@@ -31,6 +31,14 @@ def train(
         Path | None,
         typer.Option("--validation", metavar="PATH", help="Molecules to validate on; else some of the data."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="NAME|PATH",
+            help="Model to start from: its weights of the same name and shape are taken.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last saved state, where there is one.")
     ] = False,
@@ -47,12 +55,14 @@ def train(
     without 3D coordinates where the config says so under [data].
     """
     from molae.apps.rows import Source
+    from molae.catalogue import resolve
     from molae.cli.terminal import Terminal
     from molae.training import read_config
     from molae.training import train as run
 
     terminal = Terminal(verbose, quiet)
     settings = read_config(config)
+    begin = None if start is None else resolve(start)
     output.mkdir(parents=True, exist_ok=True)
     coordinates = settings.data.coordinates is not False
     packed = _packed(Source(data, smiles_column, None, num_workers, seed), coordinates, output, terminal)
@@ -60,7 +70,7 @@ def train(
     if validation is not None:
         held_out = Source(validation, smiles_column, None, num_workers, seed)
         validating = _packed(held_out, coordinates, output, terminal)
-    run(settings, packed, output, resume, validating)
+    run(settings, packed, output, resume, validating, begin)
     if _interrupted(output, settings.training.steps, settings.training.patience):
         raise KeyboardInterrupt
     terminal.say(f"trained models: {output / 'best'} and {output / 'last'}")

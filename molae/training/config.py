@@ -37,6 +37,7 @@ class TrainingConfig(Config):
         exchanged_repeats: How often an epoch holds a training graph with nodes that a reflection exchanges.
             Few molecules are so, and their stereo has to be in the even part of the code: they are learned
             last.
+        frozen: What the names of parameters begin with that are not trained, such as `encoder.summary`.
         patience: Validations without a better one after which training stops; 0 to never stop early.
         checkpoint_minutes: Time between saved states.
         log_every: Steps between rows of the log.
@@ -59,6 +60,7 @@ class TrainingConfig(Config):
     validate_every: PositiveInt = 2000
     validation_size: PositiveInt = 1000
     exchanged_repeats: PositiveInt = 1
+    frozen: tuple[str, ...] = ()
     patience: NonNegativeInt = 0
     checkpoint_minutes: NonNegativeFloat = 5.0
     log_every: PositiveInt = 50

@@ -17,19 +17,25 @@ from molae.autoencoder import Autoencoder
 from molae.batch.packed import PackedDataset
 from molae.batch.schema import Schema
 from molae.batch.skeletons import SkeletonDataset
-from molae.checkpoint import build_model
+from molae.checkpoint import build_model, load_checkpoint
 from molae.conformer import ConformerConfig
 from molae.errors import DataError, TrainingError
 from molae.training.config import DataConfig, TrainConfig, TrainingConfig
 from molae.training.interrupt import catch_interrupt
 from molae.training.loop import Loop
+from molae.training.start import freeze, take_weights
 from molae.training.state import latest_state
 
 Packed = TypeVar("Packed", PackedDataset, SkeletonDataset)
 
 
 def train(
-    config: TrainConfig, data: Path, output: Path, resume: bool = False, validation: Path | None = None
+    config: TrainConfig,
+    data: Path,
+    output: Path,
+    resume: bool = False,
+    validation: Path | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Trains a model.
 
@@ -40,10 +46,12 @@ def train(
             resume, `metrics.csv` and `tensorboard`.
         resume: Whether to go on from the newest saved state, where there is one.
         validation: Packed graphs to validate on; without them, some of `data`, drawn by the seed.
+        start: Directory of a model to start from: weights of the same name and shape are taken from it.
     Returns:
         `output`. A signal ends training early, with its state saved.
     Raises:
         DataError: If the data cannot be used.
+        CheckpointError: If the model to start from is damaged.
         TrainingError: If `output` holds a run and is not to be resumed, or training cannot go on.
     """
     settings = config.training
@@ -53,7 +61,7 @@ def train(
     level = logging.getLogger("molae").getEffectiveLevel()
     with catch_interrupt(forward=settings.devices > 1) as interrupt:
         try:
-            fabric.launch(partial(_work, config, data, output, resume, validation, level))
+            fabric.launch(partial(_work, config, data, output, resume, validation, start, level))
         except ProcessException as error:
             # Processes that were still starting could not save; there was nothing to save yet.
             if not interrupt.requested:
@@ -159,6 +167,7 @@ def _work(
     output: Path,
     resume: bool,
     validation: Path | None,
+    start: Path | None,
     level: int,
     fabric: Fabric,
 ) -> None:
@@ -170,6 +179,9 @@ def _work(
     model = build_model(config.model, training.schema)
     if isinstance(model, Autoencoder) and isinstance(training, PackedDataset):
         _fit_targets(model, training)
+    if start is not None:
+        take_weights(model, load_checkpoint(start))
+    freeze(model, config.training.frozen)
     loop = Loop(fabric, model, config, training, validating, output)
     if resume:
         loop.resume()
