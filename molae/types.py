@@ -19,12 +19,16 @@ class Graph:
 
     Attributes:
         nodes: Category of each node in each channel.
-        edges: Symmetric matrix of edge categories; 0 where there is no edge.
+        edges: Category of each pair of nodes as seen from the first of the two, 0 where there is no edge;
+            symmetric where edges have no direction.
         pos: Positions in Å, or None.
         slot: Canonical slot of each node, a permutation of 0 .. n-1.
         mirror_slot: The same for the mirror image of the graph.
         tie: Rank of each node among the nodes that the graph alone cannot tell from it.
         targets: What is known of the whole graph, as `Schema.targets` names it, NaN where it is not; or None.
+        numbers: Continuous attributes of the nodes, in standard deviations from the mean, or None.
+        edge_numbers: Those of each pair as seen from the first node, NaN where there is no edge; or None (see
+            `Schema.edge_numbers`).
     """
 
     nodes: Int[np.ndarray, "n k"]
@@ -34,6 +38,8 @@ class Graph:
     mirror_slot: Int[np.ndarray, " n"]
     tie: Int[np.ndarray, " n"]
     targets: Float[np.ndarray, " t"] | None = None
+    numbers: Float[np.ndarray, "n q"] | None = None
+    edge_numbers: Float[np.ndarray, "n n p"] | None = None
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -60,11 +66,16 @@ class Decoded(NamedTuple):
     Attributes:
         size_logits: Scores of the number of nodes, 0 to the most that the schema allows.
         node_logits: Scores of the categories of each node, one tensor for each channel.
-        edge_logits: Scores of the categories of each pair of nodes, symmetric in the two.
+        edge_logits: Scores of the categories of each pair of nodes as seen from the first; symmetric in the
+            two but for direction.
         pos: Positions in Å, or None for graphs without coordinates.
+        numbers: Continuous attributes of the nodes, in standard deviations, or None.
+        edge_numbers: Those of each pair as seen from the first node, where there is no edge too; or None.
     """
 
     size_logits: Float[Tensor, "b s"]
     node_logits: tuple[Float[Tensor, "b m c"], ...]
     edge_logits: Float[Tensor, "b m m t"]
     pos: Float[Tensor, "b m 3"] | None
+    numbers: Float[Tensor, "b m q"] | None = None
+    edge_numbers: Float[Tensor, "b m m p"] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from molae.apps.chunks import chunk_sources
 from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
@@ -22,7 +23,9 @@ from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import ConfigError, DataError, RowError
+from molae.graphs.vocabulary import Vocabulary
 from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs
+from molae.types import Decoded, Graph
 
 
 def evaluate_graphs(
@@ -111,6 +114,7 @@ def compare_graphs(
         The comparison of each, in input order. Whether a graph is exact is told from its code alone.
     """
     found: dict[int, GraphReconstruction] = {}
+    labels = model.schema.labels or Vocabulary()
     for places, chosen in batches(samples, batch_size):
         batch = to_batch(model, chosen)
         with torch.inference_mode():
@@ -118,16 +122,34 @@ def compare_graphs(
         gap = decoded.edge_logits.double().softmax(-1)[..., 0]
         chance = (1 - gap).cpu().numpy()
         index = action.hard_index.cpu().numpy()
-        for i, (nodes, edges) in enumerate(decoded_arrays(decoded)):
+        for i, found_graph in enumerate(decoded_arrays(decoded)):
             graph = chosen[i].graph
             slots = index[i, : len(graph)]
             pairs = np.triu_indices(len(graph), 1)
             found[places[i]] = GraphReconstruction(
-                exact=isomorphic(nodes, edges, graph.nodes, graph.edges),
+                exact=isomorphic(found_graph.nodes, found_graph.edges, graph.nodes, graph.edges),
                 edge_probability=chance[i][np.ix_(slots, slots)][pairs],
                 edge_there=(graph.edges[pairs] > 0).astype(np.int64),
+                errors=_number_errors(decoded, i, slots, graph, labels),
             )
     return [found[place] for place in range(len(samples))]
+
+
+def _number_errors(
+    decoded: Decoded, place: int, slots: Int[np.ndarray, " n"], graph: Graph, labels: Vocabulary
+) -> dict[str, Float[np.ndarray, " v"]]:
+    """Errors of the continuous attributes of a graph under the model's own permutation, in their units."""
+    errors = {}
+    if decoded.numbers is not None and graph.numbers is not None:
+        off = decoded.numbers[place].double().cpu().numpy()[slots] - graph.numbers
+        for column, number in enumerate(labels.node_numbers):
+            errors[f"node_{number.name}"] = off[:, column] * number.scale
+    if decoded.edge_numbers is not None and graph.edge_numbers is not None:
+        off = decoded.edge_numbers[place].double().cpu().numpy()[np.ix_(slots, slots)] - graph.edge_numbers
+        for column, number in enumerate(labels.edge_numbers):
+            there = np.isfinite(graph.edge_numbers[..., column])
+            errors[f"edge_{number.name}"] = off[..., column][there] * number.scale
+    return errors
 
 
 def _read(source: Source, model: Autoencoder, progress: Progress) -> tuple[list[Sample], Counter[str]]:

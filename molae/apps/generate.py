@@ -138,9 +138,9 @@ def judge_generated(
         valid = [Chem.GetAdjacencyMatrix(mol) for mol in molecules if mol is not None]
     else:
         graphs = list(decode_codes(model, drawn, batch_size))
-        names = [canonical_key(*graph) if len(graph[0]) else None for graph in graphs]
+        names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
         known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
-        valid = [edges for _, edges in graphs if len(edges)]
+        valid = [each.edges for each in graphs if len(each.edges)]
     figures = summarise_generated(names, known)
     if not valid:
         return figures

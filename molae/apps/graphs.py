@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +18,28 @@ from molae.apps.rows import Summary
 from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, RowError
 from molae.graphs.arrays import decode
-from molae.graphs.convert import to_networkx
+from molae.graphs.convert import to_networkx, to_pyg
 from molae.graphs.labelled import LabelledGraph
-from molae.graphs.vocabulary import Vocabulary
+from molae.graphs.vocabulary import AttributeChoice, Vocabulary
 from molae.types import Decoded
 
-if TYPE_CHECKING:
-    import networkx as nx
+_FORMS = {"networkx": to_networkx, "pyg": to_pyg}
+
+
+class DecodedGraph(NamedTuple):
+    """A graph as it is decoded, in slot order.
+
+    Attributes:
+        nodes: Likeliest category of each node in each channel.
+        edges: That of each pair of nodes as seen from the first.
+        numbers: Continuous attributes of the nodes, in standard deviations, or None.
+        edge_numbers: Those of the pairs, likewise, whether or not there is an edge.
+    """
+
+    nodes: Int[np.ndarray, "m k"]
+    edges: Int[np.ndarray, "m m"]
+    numbers: Float[np.ndarray, "m q"] | None = None
+    edge_numbers: Float[np.ndarray, "m m p"] | None = None
 
 
 def pack_graphs(
@@ -33,58 +48,73 @@ def pack_graphs(
     *,
     max_nodes: int | None = None,
     node_attributes: Sequence[str] | None = None,
-    edge_attribute: str | None = None,
+    edge_attributes: Sequence[str] | None = None,
+    numbers: Sequence[str] = (),
+    directed: bool | None = None,
     descriptors: bool = False,
 ) -> Summary:
     """Packs graphs for training; those that cannot be used are left out and counted.
 
     Args:
-        graphs: Undirected graphs of networkx or PyTorch Geometric (see `molae.graphs.convert`).
+        graphs: Graphs of networkx or PyTorch Geometric (see `molae.graphs.convert`), directed or not.
         output: Path of the packed data set, `.safetensors`; nothing is written if no graph can be used.
         max_nodes: Most nodes of a graph, and of what a model trained on the data takes, at most 255; None
             for as many as the largest graph has, up to that.
-        node_attributes: Attributes of the nodes that the model is to hold, integers or text; None for all.
-        edge_attribute: Attribute of the edges that it is to hold; None for the one that there is, if any.
+        node_attributes: Attributes of the nodes that the model is to hold; None for all. Integers and text
+            are labels, floating-point numbers continuous; what counts as which is logged.
+        edge_attributes: Attributes of the edges, likewise, one of them at most with labels.
+        numbers: Attributes whose integers are continuous too.
+        directed: Whether edges have directions; None for what more than half of the graphs say. Those of
+            networkx say it, those of PyTorch Geometric if an edge lacks its reverse.
         descriptors: Whether to pack `molae.graphs.statistics` of each too, for a model with a summary to be
             taught.
     Returns:
         The counts of graphs.
     Raises:
-        DataError: If an attribute is missing or holds what is no category, or the output cannot be written.
+        DataError: If an attribute is missing or holds what is neither label nor number, or the output cannot
+            be written.
         ConfigError: If a number is out of range.
     """
     path = Path(output)
     check_output(path, max_nodes)
     read = [_labelled(graph) for graph in graphs]
-    return write_labelled(
-        list(enumerate(read)), path, max_nodes, node_attributes, edge_attribute, descriptors
-    )
+    choice = AttributeChoice(node_attributes, edge_attributes, numbers, directed)
+    return write_labelled(list(enumerate(read)), path, max_nodes, choice, descriptors)
 
 
 def decode_graphs(
     codes: Float[np.ndarray, "n d"],
     model: Model,
     *,
+    form: Literal["networkx", "pyg"] = "networkx",
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
-) -> list[nx.Graph]:
+) -> list[Any]:
     """Decodes codes to graphs, from the likeliest size and categories.
 
     Args:
         codes: Codes, as `molae.embed` gives them; not NaN.
         model: Path of a model of graphs, or a loaded one.
+        form: Whether to give graphs of networkx, or `Data` of PyTorch Geometric (see
+            `molae.graphs.convert.to_pyg`).
         batch_size: Codes that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
     Returns:
-        A graph for each, labels as attributes of nodes and edges; it may have no nodes.
+        A graph for each, labels and numbers (in their own units) as attributes of nodes and edges; directed
+        where those are that the model was trained on. It may have no nodes.
     Raises:
-        ConfigError: If the model is one of molecules, or the codes do not fit it.
+        ConfigError: If the model is one of molecules, the codes do not fit it, or there is no such form.
         CheckpointError: If there is no such model, or it is damaged.
     """
+    if form not in _FORMS:
+        raise ConfigError(f"form: expected {' or '.join(_FORMS)}, got {form!r}")
     opened = open_model(model, device, kind="graphs")
     labels = opened.schema.labels or Vocabulary()
-    decoded = decode_codes(opened, codes, batch_size)
-    return [to_networkx(decode(nodes, edges, labels)) for nodes, edges in decoded]
+    made = [
+        decode(each.nodes, each.edges, labels, each.numbers, each.edge_numbers)
+        for each in decode_codes(opened, codes, batch_size)
+    ]
+    return [_FORMS[form](each) for each in made]
 
 
 def decode_in_batches(
@@ -114,15 +144,15 @@ def decode_in_batches(
 
 def decode_codes(
     model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int = BATCH_SIZE
-) -> Iterator[tuple[Int[np.ndarray, "m k"], Int[np.ndarray, "m m"]]]:
-    """Decodes codes to categories of nodes and edges, those of each graph on its own.
+) -> Iterator[DecodedGraph]:
+    """Decodes codes to categories and numbers of nodes and edges, those of each graph on its own.
 
     Args:
         model: Model in evaluation mode.
         codes: Codes.
         batch_size: Codes that the model takes at once.
     Yields:
-        Categories of the nodes in each channel, and matrix of the categories of the edges.
+        The graphs.
     Raises:
         ConfigError: If the codes do not fit the model, or some are not finite.
     """
@@ -130,7 +160,7 @@ def decode_codes(
         yield from decoded_arrays(decoded)
 
 
-def decoded_arrays(decoded: Decoded) -> Iterator[tuple[Int[np.ndarray, "m k"], Int[np.ndarray, "m m"]]]:
+def decoded_arrays(decoded: Decoded) -> Iterator[DecodedGraph]:
     """The likeliest categories of the graphs that a decoder gave, as `decode_codes` yields them."""
     nodes = torch.stack([logits.argmax(dim=-1) for logits in decoded.node_logits], dim=-1).cpu().numpy()
     edges = decoded.edge_logits.argmax(dim=-1).cpu().numpy()
@@ -138,7 +168,9 @@ def decoded_arrays(decoded: Decoded) -> Iterator[tuple[Int[np.ndarray, "m k"], I
         # A node has no edge to itself, whatever the decoder says of a place that nothing teaches.
         own = edges[i, :n, :n].copy()
         np.fill_diagonal(own, 0)
-        yield nodes[i, :n], own
+        numbers = None if decoded.numbers is None else decoded.numbers[i, :n].cpu().numpy()
+        of_edges = None if decoded.edge_numbers is None else decoded.edge_numbers[i, :n, :n].cpu().numpy()
+        yield DecodedGraph(nodes[i, :n], own, numbers, of_edges)
 
 
 def _labelled(graph: object) -> LabelledGraph | RowError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -18,9 +19,11 @@ from molae.chem.descriptors import descriptors as descriptors_of
 from molae.errors import ConfigError, DataError, RowError
 from molae.graphs.labelled import LabelledGraph
 from molae.graphs.statistics import STATISTICS, graph_statistics
-from molae.graphs.vocabulary import Vocabulary, collect_vocabulary
+from molae.graphs.vocabulary import EVERYTHING, AttributeChoice, Vocabulary, collect_vocabulary
 from molae.io import Reader, Row, atomic_path
 from molae.types import Graph
+
+logger = logging.getLogger("molae.apps")
 
 MAX_ATOMS = 50
 MOST_NODES = 255
@@ -37,6 +40,7 @@ def pack_file(
     hydrogens: bool = False,
     coordinates: bool = True,
     descriptors: bool = False,
+    choice: AttributeChoice = EVERYTHING,
     progress: Progress = no_progress,
 ) -> Summary:
     """Packs the molecules or graphs of a file for training; rows that cannot be used are left out, counted.
@@ -52,6 +56,7 @@ def pack_file(
             categories of the atoms and bonds.
         descriptors: Whether to pack what the summary of a code is taught to know: RDKit's descriptors of
             molecules, a few milliseconds each, or `molae.graphs.statistics` of graphs.
+        choice: What of graphs counts.
         progress: Told after every few rows.
     Returns:
         The counts of rows; a row may give several graphs.
@@ -72,8 +77,9 @@ def pack_file(
                 [(row.number, _graph(row)) for row in rows],
                 path,
                 max_nodes,
-                descriptors=descriptors,
-                progress=progress,
+                choice,
+                descriptors,
+                progress,
             )
         targets = TAUGHT_DESCRIPTORS if descriptors else ()
         schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens, targets)
@@ -108,8 +114,7 @@ def write_labelled(
     read: Sequence[tuple[int, LabelledGraph | RowError]],
     path: Path,
     max_nodes: int | None = None,
-    node_attributes: Sequence[str] | None = None,
-    edge_attribute: str | None = None,
+    choice: AttributeChoice = EVERYTHING,
     descriptors: bool = False,
     progress: Progress = no_progress,
 ) -> Summary:
@@ -119,20 +124,20 @@ def write_labelled(
         read: Number of the source row; and the graph, or why there is none.
         path: Path of the packed data set; nothing is written if no graph can be used.
         max_nodes: Most nodes of a graph; None for as many as the largest has.
-        node_attributes: As for `molae.graphs.vocabulary.collect_vocabulary`.
-        edge_attribute: Likewise.
+        choice: What of the graphs counts.
         descriptors: Whether to pack the statistics of each graph too.
         progress: Told after every graph.
     Returns:
         The counts.
     Raises:
-        DataError: If an attribute is missing or holds what is no category.
+        DataError: If an attribute is missing or holds what is neither label nor number.
     """
     graphs = [graph for _, graph in read if not isinstance(graph, RowError)]
     largest = min(max(map(len, graphs), default=1), MOST_NODES)
     most = max_nodes or largest
     fitting = [graph for graph in graphs if len(graph) <= most]
-    schema = graph_schema(collect_vocabulary(fitting, node_attributes, edge_attribute), most)
+    schema = graph_schema(vocabulary := collect_vocabulary(fitting, choice), most)
+    logger.info("%s: %s", path.name, vocabulary.describe())
     if descriptors:
         schema = schema.model_copy(update={"targets": STATISTICS})
     found: list[tuple[int, Graph]] = []
@@ -140,7 +145,9 @@ def write_labelled(
     for number, graph in read:
         sample = try_sample(graph, schema)
         summary.count([sample], [sample if isinstance(sample, RowError) else None])
-        if not isinstance(sample, RowError):
+        if isinstance(sample, RowError):
+            logger.debug("graph %d: %s", number, sample.reason)
+        else:
             targets = graph_statistics(sample.graph.edges) if descriptors else None
             found.append((number, replace(sample.graph, targets=targets)))
         progress(1, len(read))

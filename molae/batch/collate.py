@@ -17,11 +17,11 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     Args:
         graphs: The graphs, all of them with positions or none; positions are taken as they are, so centre
             those that are far from the origin.
-        dtype: Type of the positions.
+        dtype: Type of the positions and of continuous attributes.
     Returns:
         The batch, graphs in their order, nodes in theirs; padding has slots of its own behind the nodes'.
     Raises:
-        ValueError: If there is no graph, or only some have positions or targets.
+        ValueError: If there is no graph, or only some have positions, targets or continuous attributes.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph, got none")
@@ -34,6 +34,11 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     slot = np.tile(np.arange(m), (b, 1))
     mirror_slot = slot.copy()
     tie = np.zeros((b, m), dtype=np.int64)
+    numbers = edge_numbers = None
+    if _all_or_none("numbers", [graph.numbers for graph in graphs]):
+        numbers = np.zeros((b, m, _width(graphs[0].numbers)))
+    if _all_or_none("numbers of edges", [graph.edge_numbers for graph in graphs]):
+        edge_numbers = np.full((b, m, m, _width(graphs[0].edge_numbers)), np.nan)
     for i, graph in enumerate(graphs):
         n = len(graph)
         nodes[i, :n] = graph.nodes
@@ -43,6 +48,10 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         tie[i, :n] = graph.tie
         if graph.pos is not None:
             pos[i, :n] = graph.pos
+        if numbers is not None:
+            numbers[i, :n] = graph.numbers
+        if edge_numbers is not None:
+            edge_numbers[i, :n, :n] = graph.edge_numbers
     sizes = np.array([len(graph) for graph in graphs])
     return DenseBatch(
         nodes=torch.from_numpy(nodes),
@@ -55,7 +64,13 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         targets=torch.as_tensor(np.array([graph.targets for graph in graphs]), dtype=dtype)
         if aimed
         else None,
+        numbers=None if numbers is None else torch.from_numpy(numbers).to(dtype),
+        edge_numbers=None if edge_numbers is None else torch.from_numpy(edge_numbers).to(dtype),
     )
+
+
+def _width(values: np.ndarray | None) -> int:
+    return 0 if values is None else values.shape[-1]
 
 
 def _all_or_none(what: str, values: Sequence[object]) -> bool:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from molae.groups.permutation import inverse_index, take_nodes
+from molae.groups.permutation import inverse_index, take_nodes, take_pairs
 
 
 class EdgeList(NamedTuple):
@@ -35,7 +35,8 @@ class DenseBatch:
 
     Attributes:
         nodes: Category of each node in each channel; 0 at padding.
-        edges: Symmetric matrix of edge categories; 0 where there is no edge.
+        edges: Category of each pair of nodes as seen from the first, 0 where there is no edge; symmetric
+            where edges have no direction.
         mask: True at real nodes, False at padding. Real nodes come first.
         pos: Positions in Å, 0 at padding, or None for graphs without coordinates.
         slot: Canonical slot of each node: real nodes fill the slots 0 .. n-1, padding the rest,
@@ -43,6 +44,9 @@ class DenseBatch:
         mirror_slot: The same for the mirror image of the graph (see `molae.chem.order`).
         tie: Rank of each node among the nodes that the graph alone cannot tell from it.
         targets: What is known of each graph, NaN where it is not, or None (see `Schema.targets`).
+        numbers: Continuous attributes of the nodes in standard deviations, 0 at padding, or None.
+        edge_numbers: Those of each pair of nodes as seen from the first, NaN where there is no edge, or None
+            (see `Schema.edge_numbers`).
     """
 
     nodes: Int[Tensor, "b m k"]
@@ -53,6 +57,8 @@ class DenseBatch:
     mirror_slot: Int[Tensor, "b m"]
     tie: Int[Tensor, "b m"]
     targets: Float[Tensor, "b t"] | None = None
+    numbers: Float[Tensor, "b m q"] | None = None
+    edge_numbers: Float[Tensor, "b m m p"] | None = None
 
     def __len__(self) -> int:
         return self.nodes.shape[0]
@@ -68,29 +74,35 @@ class DenseBatch:
         graph, first, second = self.edges.nonzero(as_tuple=True)
         return EdgeList(graph, first, second, self.edges[graph, first, second])
 
+    @cached_property
+    def edge_features(self) -> Float[Tensor, "b m m p"] | None:
+        """Continuous attributes of the pairs, 0 where there is no edge."""
+        return None if self.edge_numbers is None else self.edge_numbers.nan_to_num(0.0)
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DenseBatch:
-        """Moves the batch to a device; `dtype`, where given, is that of the positions."""
+        """Moves the batch to a device; `dtype`, where given, is that of positions and numbers."""
         moved = {
             f.name: value.to(device) for f in fields(self) if (value := getattr(self, f.name)) is not None
         }
-        if dtype is not None and "pos" in moved:
-            moved["pos"] = moved["pos"].to(dtype)
+        for name in ("pos", "numbers", "edge_numbers"):
+            if dtype is not None and name in moved:
+                moved[name] = moved[name].to(dtype)
         return replace(self, **moved)
 
     def renumber(self, index: Int[Tensor, "b m"]) -> DenseBatch:
         """Takes node `index[b, i]` as the new node `i`; real nodes must stay ahead of padding."""
         rows = index.unsqueeze(-1)
-        edges = self.edges.gather(1, rows.expand_as(self.edges))
-        edges = edges.gather(2, index.unsqueeze(1).expand_as(edges))
         return DenseBatch(
             nodes=self.nodes.gather(1, rows.expand_as(self.nodes)),
-            edges=edges,
+            edges=take_pairs(self.edges, index),
             mask=self.mask.gather(1, index),
             pos=None if self.pos is None else self.pos.gather(1, rows.expand_as(self.pos)),
             slot=self.slot.gather(1, index),
             mirror_slot=self.mirror_slot.gather(1, index),
             tie=self.tie.gather(1, index),
             targets=self.targets,
+            numbers=None if self.numbers is None else take_nodes(self.numbers, index),
+            edge_numbers=None if self.edge_numbers is None else take_pairs(self.edge_numbers, index),
         )
 
     def mirrored(self) -> DenseBatch:

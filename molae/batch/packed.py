@@ -18,7 +18,9 @@ from molae.batch.schema import Schema
 from molae.errors import DataError
 from molae.types import Graph
 
-_ARRAYS = ("sizes", "nodes", "pos", "mirror_slot", "tie", "bonds", "bond_counts", "rows", "targets")
+_OF_NODES = ("nodes", "pos", "mirror_slot", "tie", "numbers")
+_OF_BONDS = ("bonds", "edge_numbers")
+_OF_GRAPHS = ("sizes", "bond_counts", "rows", "targets")
 
 
 def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int:
@@ -31,7 +33,7 @@ def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int
     Returns:
         Number of graphs written.
     """
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in _ARRAYS}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in (*_OF_NODES, *_OF_BONDS, *_OF_GRAPHS)}
     for row, graph in graphs:
         order = np.argsort(graph.slot)
         i, j = np.nonzero(np.triu(graph.edges[np.ix_(order, order)], 1))
@@ -47,6 +49,10 @@ def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int
         parts["rows"].append(np.array([row], dtype=np.int64))
         if schema.targets:
             parts["targets"].append(_known(graph, schema))
+        if graph.numbers is not None:
+            parts["numbers"].append(graph.numbers[order].astype(np.float32))
+        if graph.edge_numbers is not None:
+            parts["edge_numbers"].append(graph.edge_numbers[order[i], order[j]].astype(np.float32))
     arrays = {name: np.concatenate(values) for name, values in parts.items() if values}
     save_file(arrays, path, metadata={"schema": schema.model_dump_json()})
     return len(parts["sizes"])
@@ -102,6 +108,7 @@ class PackedDataset:
         Raises:
             DataError: If the graphs of the two do not carry the same.
         """
+        other = other.rescaled(self.schema)
         most = max(self.schema.max_nodes, other.schema.max_nodes)
         names = self.schema.targets or other.schema.targets
         first, second = (
@@ -119,6 +126,31 @@ class PackedDataset:
             return self._arrays
         return self._arrays | {"targets": np.full((len(self), count), np.nan, dtype=np.float16)}
 
+    def rescaled(self, schema: Schema) -> PackedDataset:
+        """The same graphs with continuous attributes in the centres and scales of another schema.
+
+        Data sets that were packed one by one differ in these, if in nothing else. Where the attributes
+        themselves differ the data set stays as it is.
+        """
+        here, there = self.schema.labels, schema.labels
+        if here is None or there is None:
+            return self
+        adopted = here.with_scales_of(there)
+        if adopted is None or adopted == here:
+            return self
+        arrays = dict(self._arrays)
+        for name, old, new in (
+            ("numbers", here.node_numbers, adopted.node_numbers),
+            ("edge_numbers", here.edge_numbers, adopted.edge_numbers),
+        ):
+            if name in arrays:
+                rows, width = arrays[name].shape
+                columns = arrays[name].reshape(rows, width // len(old), len(old))
+                units = [a.restore(columns[..., k]) for k, a in enumerate(old)]
+                scaled = [a.standardise(values) for a, values in zip(new, units, strict=True)]
+                arrays[name] = np.stack(scaled, axis=-1).reshape(rows, width).astype(np.float32)
+        return PackedDataset(arrays, self.schema.model_copy(update={"labels": adopted}))
+
     @property
     def exchanged(self) -> Bool[np.ndarray, " g"]:
         """Which graphs have nodes that a reflection exchanges (`mirror_slot`): mirror-symmetric molecules."""
@@ -131,9 +163,9 @@ class PackedDataset:
         node, _, _ = _spread(self._node_start, self.sizes, indices)
         bond, _, _ = _spread(self._bond_start, self._bond_counts, indices)
         picks: dict[str, np.ndarray] = {
-            **dict.fromkeys(("nodes", "pos", "mirror_slot", "tie"), node),
-            **dict.fromkeys(("sizes", "bond_counts", "rows", "targets"), indices),
-            "bonds": bond,
+            **dict.fromkeys(_OF_NODES, node),
+            **dict.fromkeys(_OF_GRAPHS, indices),
+            **dict.fromkeys(_OF_BONDS, bond),
         }
         return PackedDataset(
             {name: values[picks[name]] for name, values in self._arrays.items()}, self.schema
@@ -155,21 +187,36 @@ class PackedDataset:
         bond, owner, _ = _spread(self._bond_start, self._bond_counts, indices)
         i, j, kind = self._arrays["bonds"][bond].astype(np.int64).T
         edges[owner, i, j] = edges[owner, j, i] = kind
-        pos = None
-        if "pos" in self._arrays:
-            padded = np.zeros((b, m, 3), dtype=np.float32)
-            padded[graph, place] = self._arrays["pos"][node]
-            pos = torch.from_numpy(padded)
+        back = self.schema.reversed_pair
+        if back is not None:
+            edges[owner, j, i] = np.array(back.categories)[kind]
+        edge_numbers = None
+        if "edge_numbers" in self._arrays:
+            values = self._arrays["edge_numbers"][bond]
+            edge_numbers = np.full((b, m, m, values.shape[1]), np.nan, dtype=np.float32)
+            edge_numbers[owner, i, j] = values
+            edge_numbers[owner, j, i] = values if back is None else values[:, list(back.numbers)]
+
+        def padded(name: str) -> Tensor | None:
+            if name not in self._arrays:
+                return None
+            values = self._arrays[name]
+            dense = np.zeros((b, m, values.shape[1]), dtype=np.float32)
+            dense[graph, place] = values[node]
+            return torch.from_numpy(dense)
+
         mask = np.arange(m)[None, :] < self.sizes[indices][:, None]
         return DenseBatch(
             nodes=torch.from_numpy(nodes),
             edges=torch.from_numpy(edges),
             mask=torch.from_numpy(mask),
-            pos=pos,
+            pos=padded("pos"),
             slot=torch.from_numpy(slot),
             mirror_slot=torch.from_numpy(mirror_slot),
             tie=torch.from_numpy(tie),
             targets=self.targets(indices),
+            numbers=padded("numbers"),
+            edge_numbers=None if edge_numbers is None else torch.from_numpy(edge_numbers),
         )
 
     def targets(self, indices: Int[np.ndarray, " b"]) -> Float[Tensor, "b t"] | None:

@@ -19,11 +19,12 @@ def to_data(graph: Graph, dtype: torch.dtype = torch.float32) -> Data:
 
     Args:
         graph: The graph.
-        dtype: Type of the positions.
+        dtype: Type of the positions and continuous attributes.
     Returns:
         `x` (n k) categories of the nodes; `edge_index` (2 e) every edge in both directions; `edge_attr` (e)
         their categories; `pos` (n 3) in Å, where the graph has positions; `slot`, `mirror_slot` and `tie`
-        (n) as in `molae.types.Graph`.
+        (n) as in `molae.types.Graph`; `numbers` (n q) and `edge_numbers` (e p), where it has continuous
+        attributes.
 
     >>> pair = Graph(
     ...     nodes=np.array([[2], [4]]), edges=np.array([[0, 1], [1, 0]]), pos=None,
@@ -45,6 +46,10 @@ def to_data(graph: Graph, dtype: torch.dtype = torch.float32) -> Data:
     )
     if graph.pos is not None:
         data.pos = torch.from_numpy(graph.pos).to(dtype)
+    if graph.numbers is not None:
+        data.numbers = torch.from_numpy(graph.numbers).to(dtype)
+    if graph.edge_numbers is not None:
+        data.edge_numbers = torch.from_numpy(graph.edge_numbers[i, j]).to(dtype)
     return data
 
 
@@ -82,6 +87,10 @@ def to_dense(data: Batch | Sequence[Data]) -> DenseBatch:
     i, j = data.edge_index
     edges = data.edge_attr.new_zeros(b, m, m)
     edges[graph[i], place[i], place[j]] = data.edge_attr
+    edge_numbers = None
+    if "edge_numbers" in data:
+        edge_numbers = data.edge_numbers.new_full((b, m, m, data.edge_numbers.shape[1]), torch.nan)
+        edge_numbers[graph[i], place[i], place[j]] = data.edge_numbers
     return DenseBatch(
         nodes=padded(data.x),
         edges=edges,
@@ -90,4 +99,6 @@ def to_dense(data: Batch | Sequence[Data]) -> DenseBatch:
         slot=padded_slots(data.slot),
         mirror_slot=padded_slots(data.mirror_slot),
         tie=padded(data.tie),
+        numbers=padded(data.numbers) if "numbers" in data else None,
+        edge_numbers=edge_numbers,
     )

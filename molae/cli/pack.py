@@ -43,6 +43,38 @@ def pack(
             help="Pack descriptors of molecules, or statistics of graphs, for a summary to be taught.",
         ),
     ] = False,
+    directed: Annotated[
+        bool | None,
+        typer.Option(
+            "--directed/--undirected",
+            help="Whether edges of graphs have directions, which tables and TUDatasets do not say.",
+            show_default="as most graphs say, else undirected",
+        ),
+    ] = None,
+    node_attributes: Annotated[
+        str | None,
+        typer.Option(
+            "--node-attributes",
+            metavar="NAMES",
+            help="Attributes of the nodes of graphs to hold, between commas; else all.",
+        ),
+    ] = None,
+    edge_attributes: Annotated[
+        str | None,
+        typer.Option(
+            "--edge-attributes",
+            metavar="NAMES",
+            help="Attributes of the edges of graphs to hold, between commas; else all.",
+        ),
+    ] = None,
+    numbers: Annotated[
+        str,
+        typer.Option(
+            "--numbers",
+            metavar="NAMES",
+            help="Attributes whose integers are numbers, not labels, between commas.",
+        ),
+    ] = "",
     level: Annotated[
         str | None,
         typer.Option(
@@ -64,12 +96,15 @@ def pack(
     """Prepare molecules or graphs for training: conformers and canonical orders, in one .safetensors file.
 
     A model trained on the file takes what is in it: molecules with 3D coordinates or, with --graphs, without.
-    Ensembles that `molae prepare` wrote are packed for a model of conformers.
+    Ensembles that `molae prepare` wrote are packed for a model of conformers. Of other graphs, attributes
+    that are integers or text are labels, and those with a decimal point are numbers; what was taken for which
+    is told.
     """
     from molae.apps.conformers.pack import pack_ensembles
     from molae.apps.pack import pack_file
     from molae.apps.rows import Source
     from molae.cli.terminal import Terminal
+    from molae.graphs.vocabulary import AttributeChoice
     from molae.io.ensembles import holds_ensembles
 
     terminal = Terminal(verbose, quiet)
@@ -90,6 +125,14 @@ def pack(
             hydrogens=hydrogens,
             coordinates=not graphs,
             descriptors=descriptors,
+            choice=AttributeChoice(
+                _names(node_attributes), _names(edge_attributes), _names(numbers) or (), directed
+            ),
             progress=progress,
         )
     terminal.conclude(summary, output)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Names between commas; none at all in an empty text."""
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())

@@ -14,7 +14,7 @@ from molae.nn.channels import CodeChannels
 from molae.nn.egnn import RADIAL, radial_basis
 from molae.nn.lanes import SlotCount, SlotReader, lane_sizes
 from molae.nn.mlp import SlotExpand, residual_mlp
-from molae.nn.pairs import OffsetScores, PairProducts
+from molae.nn.pairs import OffsetScores, OtherEnd, PairProducts
 from molae.ops import full_precision, safe_norm
 from molae.registry import Config
 from molae.types import Decoded
@@ -53,7 +53,8 @@ class SlotDecoder(Decoder):
 
     A slot is read from its own channels by a map that all slots share, and from the whole code, after
     residual blocks, by weights of its own. Pairs see both slots, how well they match, how far apart they are
-    in the order, and the distance between their decoded positions.
+    in the order, and the distance between their decoded positions. Where edges have a direction, pairs know
+    which slot is the first.
 
     Args:
         config: Configuration.
@@ -78,15 +79,22 @@ class SlotDecoder(Decoder):
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
         self.node = nn.Linear(config.width, sum(schema.node_sizes))
+        self.number = nn.Linear(config.width, schema.numbers) if schema.numbers else None
         self.position = nn.Linear(config.width, 3) if schema.coordinates else None
+        self.pair_sizes = (schema.edge_types, schema.edge_numbers)
+        told, back = sum(self.pair_sizes), _seen_from_other(schema)
         self.pair = nn.Linear(config.width, config.pair_width)
+        # The second end of a pair is like the first, unless edges have a direction.
+        self.second = nn.Linear(config.width, config.pair_width) if back is not None else None
         self.match = self.reach = None
         if config.pair_heads:
-            self.match = PairProducts(config.width, config.pair_heads, config.pair_width)
-            self.reach = OffsetScores(schema.max_nodes, schema.edge_types, config.width)
+            directed = back is not None
+            self.match = PairProducts(config.width, config.pair_heads, config.pair_width, directed)
+            self.reach = OffsetScores(schema.max_nodes, told, config.width, back)
         self.distance = nn.Linear(RADIAL, config.pair_width, bias=False) if schema.coordinates else None
-        self.edge = nn.Linear(config.pair_width, schema.edge_types)
-        self.edge_prior = nn.Parameter(torch.zeros(schema.max_nodes, schema.max_nodes, schema.edge_types))
+        self.edge = nn.Linear(config.pair_width, told)
+        self.edge_prior = nn.Parameter(torch.zeros(schema.max_nodes, schema.max_nodes, told))
+        self.other = OtherEnd(back)
 
     def forward(self, code: Float[Tensor, "b d"], slots: int) -> Decoded:
         vector = self.head(code)
@@ -96,11 +104,15 @@ class SlotDecoder(Decoder):
             size_logits, nodes = size_logits + self.count(own), nodes + own[:, :slots]
         nodes = self._mixed(nodes, size_logits)
         pos = self._positions(nodes)
+        tell = self._exact_pairs if self.pair_sizes[1] else self._pairs
+        edge_logits, edge_numbers = tell(nodes, pos).split(self.pair_sizes, dim=-1)
         return Decoded(
             size_logits=size_logits,
             node_logits=self.node(nodes).split(self.node_sizes, dim=-1),
-            edge_logits=self._edges(nodes, pos),
+            edge_logits=edge_logits,
             pos=pos,
+            numbers=self._numbers(nodes),
+            edge_numbers=edge_numbers if self.pair_sizes[1] else None,
         )
 
     def _mixed(
@@ -119,16 +131,36 @@ class SlotDecoder(Decoder):
             return None
         return self.length_scale * self.position(nodes.to(self.position.weight.dtype))
 
-    def _edges(self, nodes: Float[Tensor, "b m d"], pos: Tensor | None) -> Float[Tensor, "b m m t"]:
-        """Scores of the pairs, the same for (i, j) and (j, i)."""
+    @full_precision
+    def _numbers(self, nodes: Float[Tensor, "b m d"]) -> Float[Tensor, "b m q"] | None:
+        return None if self.number is None else self.number(nodes.to(self.number.weight.dtype))
+
+    @full_precision
+    def _exact_pairs(self, nodes: Float[Tensor, "b m d"], pos: Tensor | None) -> Float[Tensor, "b m m t"]:
+        return self._pairs(nodes.to(self.edge.weight.dtype), pos)
+
+    def _pairs(self, nodes: Float[Tensor, "b m d"], pos: Tensor | None) -> Float[Tensor, "b m m t"]:
+        """Scores of the categories of each pair, then its numbers: what (i, j) and (j, i) say is the same."""
         slots = nodes.shape[1]
-        ends = self.pair(nodes)
-        hidden = ends.unsqueeze(2) + ends.unsqueeze(1)
+        first = self.pair(nodes)
+        second = first if self.second is None else self.second(nodes)
+        hidden = first.unsqueeze(2) + second.unsqueeze(1)
         if self.match is not None:
             hidden = hidden + self.match(nodes)
         if self.distance is not None and pos is not None:
             apart = safe_norm(pos.unsqueeze(2) - pos.unsqueeze(1))
             hidden = hidden + self.distance(radial_basis(apart))
+        scores = self.edge(nn.functional.gelu(hidden))
+        if self.second is not None:
+            scores = scores + self.other(scores)
         prior = self.edge_prior[:slots, :slots]
-        scores = self.edge(nn.functional.gelu(hidden)) + prior + prior.transpose(0, 1)
+        scores = scores + prior + self.other(prior)
         return scores if self.reach is None else scores + self.reach(nodes)
+
+
+def _seen_from_other(schema: Schema) -> tuple[int, ...] | None:
+    """What is told of a pair of slots, categories and numbers, as seen from the other: a permutation."""
+    back = schema.reversed_pair
+    if back is None:
+        return None
+    return (*back.categories, *(schema.edge_types + place for place in back.numbers))

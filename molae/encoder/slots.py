@@ -42,9 +42,10 @@ class SlotEncoderConfig(EncoderConfig):
 class SlotEncoder(Encoder):
     """Code of all slots at once, each slot with weights of its own.
 
-    Nodes carry their categories, their edges to the other slots, and their positions in the predicted frame.
-    One linear map takes them, slot by slot, to a vector; residual blocks follow. What is linear in positions
-    reaches the code unhindered, which is what a precise geometry needs.
+    Nodes carry their categories and numbers, their edges to the other slots with what these carry, and their
+    positions in the predicted frame. One linear map takes them, slot by slot, to a vector; residual blocks
+    follow. What is linear in positions and numbers reaches the code unhindered, which is what a precise
+    geometry needs.
 
     Args:
         config: Configuration.
@@ -62,6 +63,11 @@ class SlotEncoder(Encoder):
         self.reach = None
         if config.offsets:
             self.reach = OffsetEmbedding(schema.max_nodes, schema.edge_types, config.width)
+        self.number = self.number_reach = None
+        if schema.edge_numbers:
+            self.number = nn.Parameter(0.1 * torch.randn(schema.max_nodes, schema.edge_numbers, config.width))
+            if config.offsets:
+                self.number_reach = OffsetEmbedding(schema.max_nodes, schema.edge_numbers, config.width)
         self.position = nn.Linear(3, config.width, bias=False) if schema.coordinates else None
         self.mix = nn.ModuleList(
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
@@ -84,6 +90,8 @@ class SlotEncoder(Encoder):
         slots = batch.mask.shape[1]
         tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
         tokens = tokens + self._embed_edges(action, batch)
+        if self.number is not None:
+            tokens = tokens + self._embed_edge_numbers(action, batch, self.number)
         if self.position is not None:
             framed = action.canonical_nodes(positions_in_frame(features, action))
             tokens = tokens + self._place_in_space(framed, self.position)
@@ -107,6 +115,21 @@ class SlotEncoder(Encoder):
         if self.reach is not None:
             rows = rows + self.reach(slots)
         return torch.einsum("bijt,ijtd->bid", kinds, rows)
+
+    @full_precision
+    def _embed_edge_numbers(
+        self, action: GroupAction, batch: DenseBatch, by_slot: Float[Tensor, "s p d"]
+    ) -> Float[Tensor, "b m d"]:
+        """Sums, at each slot, the continuous attributes of its edges, each weighed by its other end."""
+        if batch.edge_features is None:
+            raise ValueError("this encoder needs graphs with continuous attributes of their edges")
+        slots = batch.mask.shape[1]
+        rows = by_slot[:slots].expand(slots, -1, -1, -1)
+        if self.number_reach is not None:
+            rows = rows + self.number_reach(slots)
+        return torch.einsum(
+            "bijp,ijpd->bid", action.canonical_edges(batch.edge_features.to(rows.dtype)), rows
+        )
 
     @full_precision
     def _place_in_space(self, pos: Float[Tensor, "b m 3"], weigh: nn.Linear) -> Float[Tensor, "b m d"]:

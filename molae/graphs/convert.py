@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
 from molae.errors import RowError
-from molae.graphs.labelled import LabelledGraph, labelled_graph
+from molae.graphs.labelled import LabelledGraph, Values, labelled_graph, same_value
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -20,30 +21,34 @@ def from_networkx(graph: nx.Graph) -> LabelledGraph:
     """Takes a networkx graph; its nodes are numbered in the order in which it lists them.
 
     Args:
-        graph: Undirected graph; attributes of nodes and edges become their labels.
+        graph: Graph, directed or not; attributes of nodes and edges become their labels, or numbers where
+            they are floating-point ones. Tuples, lists and arrays of floating-point numbers, as long for all
+            nodes or edges, are vectors.
     Returns:
         The graph.
     Raises:
-        RowError: `directed`; `multi_edge`; `self_loop`; `no_nodes`; `no_label`, if only some nodes or edges
-            have an attribute.
+        RowError: `multi_edge`; `self_loop`; `no_nodes`; `no_label`, if only some nodes or edges have an
+            attribute.
     """
-    if graph.is_directed():
-        raise RowError("a directed graph: take its to_undirected()", "directed")
     number = {node: place for place, node in enumerate(graph)}
     edges = list(graph.edges(data=True))
     ends = np.array([(number[i], number[j]) for i, j, _ in edges], dtype=np.int64).reshape(-1, 2)
-    if graph.is_multigraph() and len({frozenset(pair) for pair in ends.tolist()}) < len(ends):
+    directed = graph.is_directed()
+    told = ends if directed else np.sort(ends, axis=1)
+    if graph.is_multigraph() and len(np.unique(told, axis=0)) < len(ends):
         raise RowError("parallel edges: take networkx.Graph(graph), which keeps one of each", "multi_edge")
     return labelled_graph(
         len(graph),
         ends,
         _columns([data for _, data in graph.nodes(data=True)], "node"),
         _columns([data for _, _, data in edges], "edge"),
+        directed,
     )
 
 
 def to_networkx(graph: LabelledGraph) -> nx.Graph:
-    """Gives a networkx graph with nodes 0 .. n-1, labels as attributes of nodes and edges.
+    """Gives a networkx graph with nodes 0 .. n-1, labels and numbers as attributes of nodes and edges; a
+    `DiGraph` where edges have directions.
 
     >>> path = LabelledGraph(3, np.array([[0, 1], [1, 2]]), {"colour": ["red", "blue", "red"]})
     >>> to_networkx(path).nodes[1]
@@ -51,40 +56,66 @@ def to_networkx(graph: LabelledGraph) -> nx.Graph:
     """
     import networkx as nx
 
-    found = nx.Graph()
+    found = nx.DiGraph() if graph.directed else nx.Graph()
     found.add_nodes_from((node, _row(graph.node_labels, node)) for node in range(graph.size))
     found.add_edges_from((int(i), int(j), _row(graph.edge_labels, e)) for e, (i, j) in enumerate(graph.pairs))
     return found
 
 
 def from_pyg(data: Data) -> LabelledGraph:
-    """Takes a graph of PyTorch Geometric: `edge_index`, and `x` and `edge_attr` where they hold categories.
+    """Takes a graph of PyTorch Geometric: `edge_index`, and `x` and `edge_attr` where it has them.
 
-    Categories are integers, one column for each attribute (called `x`, or `x0`, `x1` and so on), or one-hot
-    vectors, which make one attribute. Other fields, positions among them, are not read.
+    Integers are categories, one column for each attribute (called `x`, or `x0`, `x1` and so on).
+    Floating-point numbers are continuous attributes, called likewise; those of a data set that are one-hot in
+    all of its graphs are one category. Other fields, positions among them, are not read.
 
     Args:
-        data: Graph whose edges are listed in both directions.
+        data: The graph. Where each edge is listed in both directions with the same features it may be read
+            as undirected; else it is directed.
     Returns:
         The graph.
     Raises:
-        RowError: `no_nodes`; `self_loop`; `directed`, if an edge lacks its reverse; `conflict`, if it has
-            other features; `continuous`, for features that are no categories.
+        RowError: `no_nodes`; `self_loop`; `conflict`, if an edge is listed twice with different features.
     """
     if data.edge_index is None:
         raise RowError("no edge_index: give one, of shape (2, 0) for no edges", "no_edges")
     ends = data.edge_index.cpu().numpy().T
-    forward = {(int(i), int(j)) for i, j in ends}
-    for i, j in forward:
-        if (j, i) not in forward:
-            raise RowError(
-                f"an edge from node {i} to {j} without its reverse: apply ToUndirected()", "directed"
-            )
     size = int(data.num_nodes or 0)
-    return labelled_graph(size, ends, _features(data.x, "x"), _features(data.edge_attr, "edge_attr"))
+    graph = labelled_graph(
+        size, ends, _features(data.x, "x"), _features(data.edge_attr, "edge_attr"), directed=None
+    )
+    return replace(graph, directed=True) if _is_one_way(graph) else graph
 
 
-def _columns(rows: Sequence[Mapping[Any, Any]], kind: str) -> dict[str, list[Any]]:
+def to_pyg(graph: LabelledGraph) -> Data:
+    """Gives a graph of PyTorch Geometric, each edge in both directions unless edges have directions.
+
+    Args:
+        graph: The graph.
+    Returns:
+        `edge_index`; every attribute under its name, those of edges with `edge_` before it unless they have
+        it: integers and numbers as a tensor of a row for each node or edge, text as a list.
+
+    >>> path = LabelledGraph(3, np.array([[0, 1], [1, 2]]), {"mass": [1.5, 2.5, 1.5]})
+    >>> to_pyg(path)
+    Data(edge_index=[2, 4], num_nodes=3, mass=[3])
+    """
+    import torch
+    from torch_geometric.data import Data
+
+    ends = graph.pairs if graph.directed else np.concatenate([graph.pairs, graph.pairs[:, ::-1]])
+    data = Data(
+        edge_index=torch.tensor(ends.T.copy(), dtype=torch.int64).reshape(2, -1), num_nodes=graph.size
+    )
+    for name, values in graph.node_labels.items():
+        data[name] = _tensor(values)
+    for name, values in graph.edge_labels.items():
+        twice = list(values) if graph.directed else [*values, *values]
+        data[name if name.startswith("edge_") else f"edge_{name}"] = _tensor(twice)
+    return data
+
+
+def _columns(rows: Sequence[Mapping[Any, Any]], kind: str) -> dict[str, Values]:
     """The attributes of all rows by name."""
     names = sorted({name for row in rows for name in row}, key=str)
     for name in names:
@@ -93,24 +124,48 @@ def _columns(rows: Sequence[Mapping[Any, Any]], kind: str) -> dict[str, list[Any
             raise RowError(
                 f"{without} of {len(rows)} {kind}s have no attribute {name!r}, the others do", "no_label"
             )
-    return {str(name): [row[name] for row in rows] for name in names}
+    return {str(name): _as_vectors([row[name] for row in rows]) for name in names}
 
 
-def _row(columns: Mapping[str, Sequence[Any]], place: int) -> dict[str, Any]:
+def _as_vectors(values: list[Any]) -> Values:
+    """An array where the values are vectors of floating-point numbers, all as long."""
+    if not values or not isinstance(values[0], (tuple, list, np.ndarray)):
+        return values
+    try:
+        table = np.array(values)
+    except ValueError:  # not all as long
+        return values
+    return table if table.ndim == 2 and table.dtype.kind == "f" else values
+
+
+def _row(columns: Mapping[str, Values], place: int) -> dict[str, Any]:
     return {name: values[place] for name, values in columns.items()}
 
 
-def _features(values: Tensor | None, name: str) -> dict[str, list[int]]:
+def _is_one_way(graph: LabelledGraph) -> bool:
+    """Whether an edge lacks its reverse, or that has other labels."""
+    place = {(i, j): edge for edge, (i, j) in enumerate(graph.pairs.tolist())}
+    for (i, j), edge in place.items():
+        back = place.get((j, i))
+        if back is None or not all(
+            same_value(values[edge], values[back]) for values in graph.edge_labels.values()
+        ):
+            return True
+    return False
+
+
+def _tensor(values: Values) -> Any:
+    import torch
+
+    return list(values) if any(isinstance(value, str) for value in values) else torch.tensor(values)
+
+
+def _features(values: Tensor | None, name: str) -> dict[str, Values]:
     if values is None or values.numel() == 0:
         return {}
     table = values.cpu().reshape(len(values), -1)
-    if not table.is_floating_point():
-        columns = table.long().T.tolist()
-        return {name if len(columns) == 1 else f"{name}{k}": column for k, column in enumerate(columns)}
-    if not (((table == 0) | (table == 1)).all() and (table.sum(1) == 1).all()):
-        raise RowError(
-            f"{name} holds continuous features, only categories can be read: give integers or one-hot"
-            " vectors, or leave it out",
-            "continuous",
-        )
-    return {name: table.argmax(1).tolist()}
+    if table.is_floating_point():
+        numbers = table.double().numpy()
+        return {name: numbers[:, 0].tolist() if numbers.shape[1] == 1 else numbers}
+    columns = table.long().T.tolist()
+    return {name if len(columns) == 1 else f"{name}{k}": column for k, column in enumerate(columns)}

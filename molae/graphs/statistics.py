@@ -1,4 +1,5 @@
-"""Numbers that describe the shape of a graph, whatever its labels: what a summary of graphs can be taught."""
+"""Numbers that describe the shape of a graph, whatever its labels and the directions of its edges: what a
+summary of graphs can be taught."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def graph_statistics(edges: Int[np.ndarray, "n n"]) -> Float[np.ndarray, " s"]:
     """Describes the shape of a graph.
 
     Args:
-        edges: Symmetric matrix of edge categories; 0 where there is no edge.
+        edges: Category of each pair of nodes, 0 where there is no edge; directions are not looked at.
     Returns:
         `STATISTICS`: counts; mean, standard deviation and quantiles of the degrees; transitivity, clustering
         coefficients and the correlation of the degrees of neighbours; the mean chance of a random walk to be

@@ -21,6 +21,11 @@ def take_nodes(values: Shaped[Tensor, "b m *d"], index: Int[Tensor, "b m"]) -> S
     return values.gather(1, index.reshape(*index.shape, *[1] * (values.ndim - 2)).expand_as(values))
 
 
+def take_pairs(values: Shaped[Tensor, "b m m *d"], index: Int[Tensor, "b m"]) -> Shaped[Tensor, "b m m *d"]:
+    """Takes `values[b, index[b, i], index[b, j]]` as the value of the pair (i, j)."""
+    return take_nodes(take_nodes(values, index).transpose(1, 2), index).transpose(1, 2)
+
+
 def inverse_index(index: Int[Tensor, "b m"]) -> Int[Tensor, "b m"]:
     """Inverts permutations.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,9 @@ from molae.io.delimited import find_delimiter
 from molae.io.records import Make, Record, RecordRows, Row
 from molae.io.streams import Lines
 
+_NUMBER = re.compile(
+    r"[+-]?((\d+\.\d*|\.\d+)([eE][+-]?\d+)?|\d+[eE][+-]?\d+|nan|inf)", re.ASCII | re.IGNORECASE
+)
 GRAPH, SOURCE, TARGET = COLUMNS = ("graph", "source", "target")
 
 
@@ -30,6 +34,10 @@ class EdgeList(RecordRows):
 
     A graph may have its edges anywhere in the table; graphs come in the order in which they turn up. Nodes
     are called by any text and numbered likewise. Nodes without an edge cannot be written in this form.
+    Whether edges have the direction from source to target the table does not say; whoever reads it decides.
+
+    In the other columns integers and text are labels of the edges, numbers with a decimal point or exponent
+    (and `nan` and `inf`) continuous.
 
     Args:
         lines: The lines of the file, the first of which names the columns `graph`, `source`, `target` and the
@@ -95,7 +103,7 @@ class _Edges:
 
     nodes: dict[str, int] = field(default_factory=dict)
     ends: list[tuple[int, int]] = field(default_factory=list)
-    labels: list[list[int | str]] = field(default_factory=list)
+    labels: list[list[int | float | str]] = field(default_factory=list)
     error: RowError | None = None
 
     def number(self, node: str) -> int:
@@ -105,9 +113,8 @@ class _Edges:
         if self.error is not None:
             raise self.error
         columns = zip(*self.labels, strict=True)
-        return labelled_graph(
-            len(self.nodes), np.array(self.ends), edge_labels=dict(zip(names, columns, strict=True))
-        )
+        labels = dict(zip(names, columns, strict=True))
+        return labelled_graph(len(self.nodes), np.array(self.ends), edge_labels=labels, directed=None)
 
 
 def _names(header: str) -> list[str]:
@@ -115,7 +122,9 @@ def _names(header: str) -> list[str]:
     return [name.lower() if name.lower() in COLUMNS else name for name in names]
 
 
-def _label(text: str) -> int | str:
-    """An integer where the text is one and nothing is lost."""
+def _label(text: str) -> int | float | str:
+    """An integer where the text is one and nothing is lost, or a floating-point number."""
     digits = text.removeprefix("-")
-    return int(text) if digits.isdecimal() and str(int(text)) == text else text
+    if digits.isdecimal() and str(int(text)) == text:
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text

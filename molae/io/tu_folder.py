@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
 from molae.io.records import Make, Record, RecordRows, Row
-
-logger = logging.getLogger("molae.io")
 
 _EDGES = "_A.txt"
 
 
 class TUFolder(RecordRows):
     """Graphs of a folder with the files `NAME_A.txt`, `NAME_graph_indicator.txt` and, where the set has them,
-    `NAME_node_labels.txt`, `NAME_edge_labels.txt` and `NAME_graph_labels.txt`.
+    `NAME_node_labels.txt`, `NAME_node_attributes.txt`, `NAME_edge_labels.txt`, `NAME_edge_attributes.txt` and
+    `NAME_graph_labels.txt`.
 
-    Labels are called `label`, or `label0`, `label1` and so on where there are several. Attributes, which are
-    continuous, are not read.
+    Labels are called `label`, or `label0`, `label1` and so on where there are several, and attributes, which
+    are continuous, `attribute` likewise. Whether edges have the direction in which they are listed the folder
+    does not say; whoever reads it decides.
 
     Args:
         folder: The folder, or the one above its folder `raw`.
@@ -45,13 +44,10 @@ class TUFolder(RecordRows):
         count = int(graph_of.max())
         self._node_order = np.argsort(graph_of, kind="stable")
         self._node_start = np.searchsorted(graph_of[self._node_order], np.arange(1, count + 2))
-        self._node_labels = self._labels("node_labels", len(graph_of))
+        self._node_labels = self._named("node", len(graph_of))
         self._set_edges(graph_of, count)
-        targets = self._labels("graph_labels", count)
+        targets = self._table("graph_labels", count)
         self._targets = None if targets is None else targets[:, 0]
-        for name in ("node_attributes", "edge_attributes"):
-            if self._path(name).exists():
-                logger.info("%s is not read: its attributes are continuous", self._path(name))
 
     def records(self) -> Iterator[Make]:
         """Gives what makes the records."""
@@ -68,8 +64,7 @@ class TUFolder(RecordRows):
             raise DataError(f"{self._prefix}{_EDGES}: expected two numbers of nodes, from 1, in a line")
         order = np.argsort(graph_of[ends[:, 0]], kind="stable")
         self._edge_start = np.searchsorted(graph_of[ends[order, 0]], np.arange(1, count + 2))
-        labels = self._labels("edge_labels", len(ends))
-        self._edge_labels = None if labels is None else labels[order]
+        self._edge_labels = {name: values[order] for name, values in self._named("edge", len(ends)).items()}
         self._ends = ends[order]
 
     def _record(self, index: int) -> Record:
@@ -86,29 +81,39 @@ class TUFolder(RecordRows):
         edges = slice(*self._edge_start[index : index + 2])
         place = dict(zip(nodes.tolist(), range(len(nodes)), strict=True))
         ends = [[place.get(node, -1) for node in pair] for pair in self._ends[edges].tolist()]
-        node_labels = None if self._node_labels is None else self._node_labels[nodes]
-        edge_labels = None if self._edge_labels is None else self._edge_labels[edges]
+        node_labels = {name: values[nodes].tolist() for name, values in self._node_labels.items()}
+        edge_labels = {name: values[edges].tolist() for name, values in self._edge_labels.items()}
         if any(-1 in pair for pair in ends):
             raise RowError("an edge leads to a node of another graph", "no_such_node")
-        return labelled_graph(len(nodes), np.array(ends), _named(node_labels), _named(edge_labels))
+        return labelled_graph(len(nodes), np.array(ends), node_labels, edge_labels, directed=None)
 
     def _path(self, name: str) -> Path:
         return self._prefix.with_name(f"{self._prefix.name}_{name}.txt")
 
-    def _read(self, name: str) -> Int[np.ndarray, "l c"] | None:
+    def _read(self, name: str, kind: type = np.int64) -> Shaped[np.ndarray, "l c"] | None:
         path = self._path(name)
         if not path.exists() or not path.stat().st_size:
             return None
         try:
-            return np.loadtxt(path, delimiter=",", dtype=np.int64, ndmin=2)
+            return np.loadtxt(path, delimiter=",", dtype=kind, ndmin=2)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: expected integers between commas: {error}") from error
+            what = "integers" if kind is np.int64 else "numbers"
+            raise DataError(f"{path}: expected {what} between commas: {error}") from error
 
-    def _labels(self, name: str, count: int) -> Int[np.ndarray, "l c"] | None:
-        labels = self._read(name)
-        if labels is not None and len(labels) != count:
-            raise DataError(f"{self._path(name)} has {len(labels)} lines, expected {count}")
-        return labels
+    def _table(self, name: str, count: int, kind: type = np.int64) -> Shaped[np.ndarray, "l c"] | None:
+        table = self._read(name, kind)
+        if table is not None and len(table) != count:
+            raise DataError(f"{self._path(name)} has {len(table)} lines, expected {count}")
+        return table
+
+    def _named(self, of: str, count: int) -> dict[str, Shaped[np.ndarray, " l"]]:
+        """Labels and attributes of all nodes or edges by name."""
+        found: dict[str, np.ndarray] = {}
+        for name, kind in (("label", np.int64), ("attribute", np.float64)):
+            table = self._table(f"{of}_{name}s", count, kind)
+            columns = () if table is None else table.T
+            found |= {name if len(columns) == 1 else f"{name}{k}": column for k, column in enumerate(columns)}
+        return found
 
 
 def _find_prefix(folder: Path) -> Path:
@@ -120,10 +125,3 @@ def _find_prefix(folder: Path) -> Path:
             " Parquet files"
         )
     return found[0].with_name(found[0].name.removesuffix(_EDGES))
-
-
-def _named(labels: Int[np.ndarray, "l c"] | None) -> dict[str, list[int]]:
-    if labels is None:
-        return {}
-    columns = labels.T.tolist()
-    return {"label" if len(columns) == 1 else f"label{k}": column for k, column in enumerate(columns)}

@@ -26,11 +26,13 @@ class LossConfig(Config):
 
     Attributes:
         position: Weight of the sum of distances, per Å, between decoded and true positions.
+        numbers: Weight of the sum of deviations, per standard deviation, of continuous attributes.
         targets: Weight of what the summary is taught, where the graphs have targets.
-        softening: Distance in Å below which the distance term is quadratic.
+        softening: Distance in Å, or deviation in standard deviations, below which these terms are quadratic.
     """
 
     position: float = 5.0
+    numbers: float = 5.0
     targets: float = 10.0
     softening: float = 0.02
 
@@ -44,6 +46,8 @@ class Aligned(NamedTuple):
         edges: True edge categories.
         pos: True positions in Å, or None.
         mask: True where there is a node.
+        numbers: True continuous attributes of the nodes, in standard deviations, or None.
+        edge_numbers: Those of the pairs, NaN where there is no edge, or None.
     """
 
     decoded: Decoded
@@ -51,6 +55,8 @@ class Aligned(NamedTuple):
     edges: Int[Tensor, "b m m"]
     pos: Float[Tensor, "b m 3"] | None
     mask: Bool[Tensor, "b m"]
+    numbers: Float[Tensor, "b m q"] | None = None
+    edge_numbers: Float[Tensor, "b m m p"] | None = None
 
 
 @full_precision
@@ -59,7 +65,9 @@ def align(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Aligned:
     if action.is_hard:
         pos = None if batch.pos is None else action.canonical_positions(batch.pos)
         nodes, edges = action.canonical_nodes(batch.nodes), action.canonical_edges(batch.edges)
-        return Aligned(decoded, nodes, edges, pos, batch.mask)
+        numbers = None if batch.numbers is None else action.canonical_nodes(batch.numbers)
+        edge_numbers = None if batch.edge_numbers is None else action.canonical_edges(batch.edge_numbers)
+        return Aligned(decoded, nodes, edges, pos, batch.mask, numbers, edge_numbers)
     # Under mixed precision the scores come in less of it than the permutation.
     precision = action.permutation.dtype
     moved = Decoded(
@@ -67,8 +75,12 @@ def align(decoded: Decoded, action: GroupAction, batch: DenseBatch) -> Aligned:
         node_logits=tuple(action.nodes(scores.to(precision)) for scores in decoded.node_logits),
         edge_logits=action.edges(decoded.edge_logits.to(precision)),
         pos=None if decoded.pos is None else action.positions(decoded.pos),
+        numbers=None if decoded.numbers is None else action.nodes(decoded.numbers.to(precision)),
+        edge_numbers=None
+        if decoded.edge_numbers is None
+        else action.edges(decoded.edge_numbers.to(precision)),
     )
-    return Aligned(moved, batch.nodes, batch.edges, batch.pos, batch.mask)
+    return Aligned(moved, batch.nodes, batch.edges, batch.pos, batch.mask, batch.numbers, batch.edge_numbers)
 
 
 def reconstruction_terms(
@@ -82,7 +94,8 @@ def reconstruction_terms(
         config: Weights.
     Returns:
         Weighted terms, one value for each graph: negative log-likelihoods of the number of nodes, of the node
-        and edge categories (each pair once), summed; and the sum of the distances in Å.
+        and edge categories (each pair once), summed; and the sums of the distances in Å and of the deviations
+        of continuous attributes in standard deviations.
     """
     decoded, mask = aligned.decoded, aligned.mask
     terms = {
@@ -92,9 +105,43 @@ def reconstruction_terms(
     }
     if decoded.pos is not None and aligned.pos is not None:
         square = (decoded.pos.to(aligned.pos.dtype) - aligned.pos).square().sum(-1)
-        distance = (square + config.softening**2).sqrt() - config.softening
-        terms["positions"] = config.position * (distance * mask).sum(1)
+        terms["positions"] = config.position * (_softened(square, config) * mask).sum(1)
+    for name, square in _squares(aligned).items():
+        deviation = _softened(square, config)
+        terms[name] = config.numbers * deviation.flatten(1).sum(1)
     return terms
+
+
+def number_errors(aligned: Aligned) -> dict[str, Float[Tensor, "b *m k"]]:
+    """How far decoded continuous attributes are from the true ones, in standard deviations.
+
+    Returns:
+        `numbers` and `edge_numbers`, where the graphs have them: signed errors; NaN at padding, and where
+        there is no edge. Each pair is there from both its nodes.
+    """
+    decoded, found = aligned.decoded, {}
+    if decoded.numbers is not None and aligned.numbers is not None:
+        error = decoded.numbers.to(aligned.numbers.dtype) - aligned.numbers
+        found["numbers"] = error.masked_fill(~aligned.mask.unsqueeze(-1), torch.nan)
+    if decoded.edge_numbers is not None and aligned.edge_numbers is not None:
+        found["edge_numbers"] = decoded.edge_numbers.to(aligned.edge_numbers.dtype) - aligned.edge_numbers
+    return found
+
+
+def _squares(aligned: Aligned) -> dict[str, Float[Tensor, "b *m k"]]:
+    """Squares of the errors of continuous attributes, 0 where there is none, each pair once."""
+    found = {}
+    for name, error in number_errors(aligned).items():
+        if name == "edge_numbers":
+            error = error.masked_fill(~_pairs(aligned.mask).unsqueeze(-1), torch.nan)
+        # Replaced ahead of the square, through which the gradient of NaN would not be 0.
+        found[name] = error.where(error.isfinite(), 0.0).square()
+    return found
+
+
+def _softened(square: Tensor, config: LossConfig) -> Tensor:
+    """The root of a square, quadratic near 0, where its gradient is finite."""
+    return (square + config.softening**2).sqrt() - config.softening
 
 
 @torch.no_grad()
@@ -115,6 +162,8 @@ def node_costs(
     ):
         moved = (batch.pos - action.translation.unsqueeze(1)) @ action.rotation
         costs = costs + config.position * torch.cdist(moved.float(), decoded.pos.float())
+    if decoded.numbers is not None and batch.numbers is not None:
+        costs = costs + config.numbers * torch.cdist(batch.numbers.float(), decoded.numbers.float(), p=1.0)
     return costs
 
 
@@ -123,7 +172,8 @@ def reconstruction_figures(aligned: Aligned, sizes: Int[Tensor, " b"]) -> dict[s
 
     Returns:
         For each graph: `exact`, whether number of nodes, all categories and all edges agree; `nodes_exact`;
-        `edges_exact`; and `rmsd` in Å over all nodes, as posed by the group element.
+        `edges_exact`; `rmsd` in Å over all nodes, as posed by the group element; and `numbers_rmse` and
+        `edge_numbers_rmse` of the continuous attributes, in standard deviations. NaN where there are none.
     """
     decoded, mask = aligned.decoded, aligned.mask
     right = torch.ones_like(mask)
@@ -135,6 +185,8 @@ def reconstruction_figures(aligned: Aligned, sizes: Int[Tensor, " b"]) -> dict[s
     if decoded.pos is not None and aligned.pos is not None:
         square = (decoded.pos.to(aligned.pos.dtype) - aligned.pos).square().sum(-1)
         figures["rmsd"] = ((square * mask).sum(1) / sizes.clamp(min=1)).sqrt()
+    for name, error in number_errors(aligned).items():
+        figures[f"{name}_rmse"] = error.square().flatten(1).nanmean(1).sqrt()
     return figures
 
 

@@ -27,7 +27,8 @@ def compare_sets(
     """Compares two sets of graphs.
 
     Args:
-        first: Adjacency matrices of graphs with at least one node; any other number than 0 is an edge.
+        first: Symmetric adjacency matrices of graphs with at least one node; any other number than 0 is an
+            edge. Of directed graphs, what is left of them without directions (see `molae.types.Graph.edges`).
         second: Likewise.
     Returns:
         `degree_mmd`, `clustering_mmd` and `orbit_mmd`, squared and biased, as the papers give them: 0 for

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,15 +20,18 @@ class GraphReconstruction:
     """What one decoded graph shares with its original.
 
     Attributes:
-        exact: Whether the two are isomorphic, categories of nodes and edges included.
-        edge_probability: Probability that the decoder gives to an edge, for every pair of nodes of the
-            original, under the model's own permutation.
-        edge_there: Whether there is an edge, for the same pairs.
+        exact: Whether the two are isomorphic, categories of nodes and edges and directions included.
+        edge_probability: Probability that the decoder gives to an edge, in whatever direction, for every pair
+            of nodes of the original, under the model's own permutation.
+        edge_there: Whether there is an edge, in whatever direction, for the same pairs.
+        errors: Errors of each continuous attribute over the nodes or edges of the original, in its unit,
+            under the model's own permutation; they have no part in `exact`.
     """
 
     exact: bool
     edge_probability: Float[np.ndarray, " p"]
     edge_there: Int[np.ndarray, " p"]
+    errors: Mapping[str, Float[np.ndarray, " v"]] = field(default_factory=dict)
 
     @property
     def edge_nll(self) -> float:
@@ -43,7 +46,7 @@ def isomorphic(
     other_nodes: Int[np.ndarray, "m k"],
     other_edges: Int[np.ndarray, "m m"],
 ) -> bool:
-    """Whether two graphs are the same up to the numbering of their nodes, categories included."""
+    """Whether two graphs are the same up to the numbering of their nodes, with categories and directions."""
     if nodes.shape != other_nodes.shape or np.count_nonzero(edges) != np.count_nonzero(other_edges):
         return False
     return canonical_key(nodes, edges) == canonical_key(other_nodes, other_edges)
@@ -66,12 +69,18 @@ def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str
         in nats (Winter et al. 2021, arXiv:2104.09856, give the same as NLL); `edge_auc`, the area under the
         ROC curve of the probabilities of edges, all pairs of all graphs together; `edge_accuracy`, the share
         of pairs on the right side of one half; `edge_f1`, the F1 score of the edges told so, all graphs
-        together. NaN where there is nothing to average.
+        together; and the root mean square error of each continuous attribute over all nodes or edges, in its
+        unit, as `node_x_rmse` or `edge_x_rmse` for the attribute `x`. NaN where there is nothing to average.
     """
     if not reconstructions:
         return {"count": 0, **dict.fromkeys(FIGURES, NAN)}
     chance = np.concatenate([each.edge_probability for each in reconstructions])
     there = np.concatenate([each.edge_there for each in reconstructions])
+    names = sorted({name for each in reconstructions for name in each.errors})
+    errors = {
+        name: np.concatenate([each.errors[name] for each in reconstructions if name in each.errors])
+        for name in names
+    }
     mixed = 0 < np.count_nonzero(there) < len(there)
     return {
         "count": len(reconstructions),
@@ -80,4 +89,8 @@ def summarise_graphs(reconstructions: Sequence[GraphReconstruction]) -> dict[str
         "edge_auc": float(roc_auc_score(there, chance)) if mixed else NAN,
         "edge_accuracy": float(np.mean((chance > 0.5) == there)) if len(there) else NAN,
         "edge_f1": float(f1_score(there, chance > 0.5)) if there.any() else NAN,
+        **{
+            f"{name}_rmse": float(np.sqrt(np.mean(np.square(off)))) if len(off) else NAN
+            for name, off in errors.items()
+        },
     }

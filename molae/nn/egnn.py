@@ -26,14 +26,18 @@ class EquivariantLayer(nn.Module):
         vectors: Vector channels of a node.
         edge_types: Number of edge categories.
         coordinates: Whether nodes have positions; without them there are no distances and no vectors.
+        edge_numbers: Number of continuous attributes of a pair of nodes.
     """
 
-    def __init__(self, width: int, vectors: int, edge_types: int, coordinates: bool = True) -> None:
+    def __init__(
+        self, width: int, vectors: int, edge_types: int, coordinates: bool = True, edge_numbers: int = 0
+    ) -> None:
         super().__init__()
         vectors = vectors if coordinates else 0
         self.width, self.vectors = width, vectors
         self.ends = nn.Linear(width, 2 * width)
         self.edge = nn.Embedding(edge_types, width)
+        self.number = nn.Linear(edge_numbers, width, bias=False) if edge_numbers else None
         self.distance = nn.Linear(RADIAL, width, bias=False) if coordinates else None
         self.message = nn.Linear(width, width)
         self.weigh = nn.Linear(width, vectors) if coordinates else None
@@ -54,10 +58,13 @@ class EquivariantLayer(nn.Module):
         pos: Float[Tensor, "b m 3"] | None,
         edges: Int[Tensor, "b m m"],
         mask: Bool[Tensor, "b m"],
+        numbers: Float[Tensor, "b m m p"] | None = None,
     ) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b m v 3"]]:
         """Returns the updated scalars and vectors."""
         to, of = self.ends(self.norm(scalars)).chunk(2, dim=-1)
         hidden = to.unsqueeze(2) + of.unsqueeze(1) + self.edge(edges)
+        if self.number is not None and numbers is not None:
+            hidden = hidden + self.number(numbers)
         if self.distance is not None and pos is not None:
             away = pos.unsqueeze(2) - pos.unsqueeze(1)
             distance = safe_norm(away)

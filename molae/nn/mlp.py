@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from molae.ops import full_precision
+
 
 class ResidualBlock(nn.Module):
     """x + W₂ gelu(W₁ norm(x)); the identity at the start of training.
@@ -75,24 +77,35 @@ class SlotExpand(nn.Module):
         return nn.functional.linear(x, self.weight, self.bias).unflatten(1, (-1, self.size_out))[:, :slots]
 
 
-class CategoryEmbedding(nn.Module):
-    """Sum of the embeddings of the categorical channels of a node.
+class NodeEmbedding(nn.Module):
+    """What a node carries: the sum of the embeddings of its categories, and a linear map of its numbers.
 
     Args:
         sizes: Number of categories of each channel.
+        numbers: Number of continuous attributes.
         width: Channels of the embedding.
     """
 
     starts: Tensor
 
-    def __init__(self, sizes: tuple[int, ...], width: int) -> None:
+    def __init__(self, sizes: tuple[int, ...], numbers: int, width: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
         starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
         self.register_buffer("starts", starts, persistent=False)
+        self.weigh = nn.Linear(numbers, width, bias=False) if numbers else None
 
-    def forward(self, categories: Int[Tensor, "*b k"]) -> Float[Tensor, "*b d"]:
+    def forward(
+        self, categories: Int[Tensor, "*b k"], numbers: Float[Tensor, "*b q"] | None
+    ) -> Float[Tensor, "*b d"]:
         # All tables as one, summed as they are read: nothing is held for each channel.
         table = torch.cat(list(self.tables.parameters()))
         rows = (categories + self.starts).flatten(0, -2)
-        return nn.functional.embedding_bag(rows, table, mode="sum").unflatten(0, categories.shape[:-1])
+        found = nn.functional.embedding_bag(rows, table, mode="sum").unflatten(0, categories.shape[:-1])
+        return found if self.weigh is None else found + self._weighed(numbers, self.weigh)
+
+    @full_precision
+    def _weighed(self, numbers: Tensor | None, weigh: nn.Linear) -> Float[Tensor, "*b d"]:
+        if numbers is None:
+            raise ValueError("this model needs graphs with continuous attributes of their nodes")
+        return weigh(numbers.to(weigh.weight.dtype))

@@ -80,18 +80,39 @@ def _running_sum(values: Float[Tensor, "n d"]) -> Float[Tensor, "n+1 d"]:
     return nn.functional.pad(values.cumsum(0), (0, 0, 1, 0))
 
 
+class OtherEnd(nn.Module):
+    """Scores of pairs as seen from the other slot, so that what is told of (i, j) and of (j, i) can be added.
+
+    Args:
+        back: Place of each score as seen from the other slot; None where a pair looks alike from both.
+    """
+
+    back: Tensor | None
+
+    def __init__(self, back: tuple[int, ...] | None) -> None:
+        super().__init__()
+        index = None if back is None else torch.tensor(back)
+        self.register_buffer("back", index, persistent=False)
+
+    def forward(self, scores: Float[Tensor, "*b m m t"]) -> Float[Tensor, "*b m m t"]:
+        swapped = scores.transpose(-3, -2)
+        return swapped if self.back is None else swapped.index_select(-1, self.back)
+
+
 class OffsetScores(nn.Module):
     """Scores of the edge categories of each pair, read from both slots by their offset; the reverse of
-    `OffsetEmbedding`, the same for (i, j) and (j, i).
+    `OffsetEmbedding`. What is said of (i, j) and (j, i) is the same.
 
     Args:
         slots: Most slots.
         edge_types: Number of edge categories.
         width: Channels of a slot.
+        back: As for `OtherEnd`.
     """
 
-    def __init__(self, slots: int, edge_types: int, width: int) -> None:
+    def __init__(self, slots: int, edge_types: int, width: int, back: tuple[int, ...] | None = None) -> None:
         super().__init__()
+        self.other = OtherEnd(back)
         self.project = nn.Linear(width, _CHANNELS)
         self.table = nn.Parameter(torch.randn(2 * slots - 1, edge_types, _CHANNELS) / _CHANNELS)
 
@@ -99,25 +120,27 @@ class OffsetScores(nn.Module):
         slots = self.project(x)
         rows = _offsets(self.table, x.shape[1]).to(slots.dtype)
         scores = torch.einsum("bid,ijtd->bijt", slots, rows)
-        return scores + scores.transpose(1, 2)
+        return scores + self.other(scores)
 
 
 class PairProducts(nn.Module):
-    """Scalar products of two slots, the same for (i, j) and (j, i): whether they match, wherever they are.
+    """Scalar products of two slots: whether they match, wherever they are.
 
     Args:
         width: Channels of a slot.
         heads: Scalar products of a pair.
         pair_width: Channels of the pair.
+        directed: Whether (i, j) and (j, i) may differ.
     """
 
-    def __init__(self, width: int, heads: int, pair_width: int) -> None:
+    def __init__(self, width: int, heads: int, pair_width: int, directed: bool = False) -> None:
         super().__init__()
         self.heads = heads
+        self.directed = directed
         self.ends = nn.Linear(width, heads * _CHANNELS)
         self.mix = nn.Linear(heads, pair_width, bias=False)
 
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b m m p"]:
         left, right = self.ends(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         scores = left @ right.mT / left.shape[-1] ** 0.5
-        return self.mix((scores + scores.mT).permute(0, 2, 3, 1))
+        return self.mix((scores if self.directed else scores + scores.mT).permute(0, 2, 3, 1))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch, EdgeList
 from molae.batch.schema import Schema
-from molae.nn.mlp import CategoryEmbedding, residual_mlp
+from molae.nn.mlp import NodeEmbedding, residual_mlp
 from molae.ops import full_precision
 from molae.registry import Config
 
@@ -39,24 +39,32 @@ class SummaryConfig(Config):
 
 class RelationalLayer(nn.Module):
     """Messages along the edges, weighted channel by channel for each of their categories: relational
-    convolution (Schlichtkrull et al. 2018, arXiv:1703.06103) with diagonal matrices.
+    convolution (Schlichtkrull et al. 2018, arXiv:1703.06103) with diagonal matrices. Continuous attributes
+    of an edge add to its weights.
 
     Args:
         width: Channels of a node.
         edge_types: Number of edge categories, category 0 for no edge.
+        edge_numbers: Number of continuous attributes of a pair of nodes.
     """
 
-    def __init__(self, width: int, edge_types: int) -> None:
+    def __init__(self, width: int, edge_types: int, edge_numbers: int = 0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.kinds = nn.Parameter(torch.randn(edge_types - 1, width))
+        self.number = nn.Linear(edge_numbers, width, bias=False) if edge_numbers else None
         self.update = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(self, x: Float[Tensor, "b m d"], edges: EdgeList) -> Float[Tensor, "b m d"]:
+    def forward(
+        self, x: Float[Tensor, "b m d"], edges: EdgeList, numbers: Float[Tensor, "b m m p"] | None = None
+    ) -> Float[Tensor, "b m d"]:
         """Returns the updated nodes."""
         normed = self.norm(x)
         rows, start = normed.flatten(0, 1), edges.graph * x.shape[1]
-        sent = rows.index_select(0, start + edges.second) * self.kinds.index_select(0, edges.kind - 1)
+        weights = self.kinds.index_select(0, edges.kind - 1)
+        if self.number is not None and numbers is not None:
+            weights = weights + self.number(numbers[edges.graph, edges.first, edges.second])
+        sent = rows.index_select(0, start + edges.second) * weights
         received = torch.zeros_like(rows).index_add(0, start + edges.first, sent)
         return x + self.update(torch.cat([normed, received.view_as(normed)], dim=2))
 
@@ -71,10 +79,11 @@ class Summary(nn.Module):
 
     def __init__(self, config: SummaryConfig, schema: Schema) -> None:
         super().__init__()
-        self.embed = CategoryEmbedding(schema.node_sizes, config.width)
+        self.embed = NodeEmbedding(schema.node_sizes, schema.numbers, config.width)
         self.walk = nn.Linear(WALKS, config.width, bias=False)
         self.layers = nn.ModuleList(
-            RelationalLayer(config.width, schema.edge_types) for _ in range(config.layers)
+            RelationalLayer(config.width, schema.edge_types, schema.edge_numbers)
+            for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.width)
         self.head = residual_mlp(3 * config.width, 2 * config.width, config.depth, config.size)
@@ -83,11 +92,11 @@ class Summary(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, batch: DenseBatch) -> Float[Tensor, "b c"]:
-        """Returns the channels; they depend on categories and edges alone."""
+        """Returns the channels; they depend on what nodes and edges carry alone, not on positions."""
         connected = (batch.edges > 0).to(self.walk.weight.dtype)
-        nodes = self.embed(batch.nodes) + self.walk(self._return_probabilities(connected))
+        nodes = self.embed(batch.nodes, batch.numbers) + self.walk(self._return_probabilities(connected))
         for layer in self.layers:
-            nodes = layer(nodes, batch.edge_list)
+            nodes = layer(nodes, batch.edge_list, batch.edge_features)
         return self.head(_pool(self.norm(nodes), batch.mask))
 
     @full_precision

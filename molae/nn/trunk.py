@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.nn.egnn import EquivariantLayer
-from molae.nn.mlp import CategoryEmbedding
+from molae.nn.mlp import NodeEmbedding
 
 if TYPE_CHECKING:
     from e3nn.o3 import Irreps
@@ -46,11 +46,12 @@ class EquivariantTrunk(nn.Module):
 
     def __init__(self, schema: Schema, width: int, vectors: int, layers: int, ties: bool) -> None:
         super().__init__()
-        self.embed = CategoryEmbedding(schema.node_sizes, width)
+        self.embed = NodeEmbedding(schema.node_sizes, schema.numbers, width)
         self.ties = nn.Embedding(schema.max_nodes, width) if ties else None
         self.coordinates = schema.coordinates
         self.layers = nn.ModuleList(
-            EquivariantLayer(width, vectors, schema.edge_types, schema.coordinates) for _ in range(layers)
+            EquivariantLayer(width, vectors, schema.edge_types, schema.coordinates, schema.edge_numbers)
+            for _ in range(layers)
         )
         self.new_vectors = vectors if layers and schema.coordinates else 0
         self.width = width
@@ -65,13 +66,13 @@ class EquivariantTrunk(nn.Module):
     def forward(self, batch: DenseBatch) -> NodeFeatures:
         """Returns the features of the nodes; vectors are 0 at padding."""
         pos, centre = self._centred(batch)
-        scalars = self.embed(batch.nodes)
+        scalars = self.embed(batch.nodes, batch.numbers)
         if self.ties is not None:
             scalars = scalars + self.ties(batch.tie)
         like = scalars if pos is None else pos
         vectors = like.new_zeros(*like.shape[:2], self.new_vectors, 3)
         for layer in self.layers:
-            scalars, vectors = layer(scalars, vectors, pos, batch.edges, batch.mask)
+            scalars, vectors = layer(scalars, vectors, pos, batch.edges, batch.mask, batch.edge_features)
         if pos is not None:
             vectors = torch.cat([pos.unsqueeze(2), vectors], dim=2)
         return NodeFeatures(scalars, vectors, centre)

@@ -12,11 +12,13 @@ from molae.testing.aligners import (
     assert_valid_alignment,
     check_aligner,
 )
+from molae.testing.attributed import attributed_graphs, attributed_pairs, attributed_schema
 from molae.testing.decoders import (
     assert_codes_decoded_alone,
     assert_decoder_deterministic,
     assert_decoder_gradients,
     assert_decoder_sees_code_only,
+    assert_directions_told,
     assert_slots_consistent,
     assert_symmetric_edges,
     check_decoder,
@@ -92,6 +94,7 @@ __all__ = [
     "assert_decoder_sees_code_only",
     "assert_described",
     "assert_deterministic",
+    "assert_directions_told",
     "assert_finite_gradients",
     "assert_frame_determined",
     "assert_identity_neutral",
@@ -111,6 +114,9 @@ __all__ = [
     "assert_valid_permutation",
     "assert_valid_rotation",
     "asymmetric_graphs",
+    "attributed_graphs",
+    "attributed_pairs",
+    "attributed_schema",
     "check_aligner",
     "check_decoder",
     "check_encoder",

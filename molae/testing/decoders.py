@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from molae.batch.schema import PairReversal
 from molae.testing.fixtures import dense
 from molae.testing.report import ContractViolation, Report, frozen, require_close, run_checks
 from molae.types import Decoded, Graph
 
 
-def check_decoder(decoder: nn.Module, code_size: int, max_nodes: int) -> Report:
+def check_decoder(
+    decoder: nn.Module, code_size: int, max_nodes: int, back: PairReversal | None = None
+) -> Report:
     """Runs all assertions of this module that need no encoder, in float64.
 
     Args:
         decoder: The decoder, with generic weights.
         code_size: Channels of its code.
         max_nodes: Its most slots.
+        back: How pairs look from their other node, where edges have directions (`Schema.reversed_pair`).
     Returns:
         What passed and what failed, by the names of the assertions; its `require()` raises.
 
@@ -34,9 +38,11 @@ def check_decoder(decoder: nn.Module, code_size: int, max_nodes: int) -> Report:
         5 checks passed, 0 failed
     """
     codes = random_codes(8, code_size)
+    directed = {"assert_directions_told": partial(assert_directions_told, decoder, codes, max_nodes)}
     return run_checks(
         {
-            "assert_symmetric_edges": partial(assert_symmetric_edges, decoder, codes, max_nodes),
+            **(directed if back else {}),
+            "assert_symmetric_edges": partial(assert_symmetric_edges, decoder, codes, max_nodes, back),
             "assert_slots_consistent": partial(assert_slots_consistent, decoder, codes, max_nodes),
             "assert_codes_decoded_alone": partial(assert_codes_decoded_alone, decoder, codes, max_nodes),
             "assert_decoder_deterministic": partial(assert_decoder_deterministic, decoder, codes, max_nodes),
@@ -45,11 +51,25 @@ def check_decoder(decoder: nn.Module, code_size: int, max_nodes: int) -> Report:
     )
 
 
-def assert_symmetric_edges(decoder: nn.Module, codes: Float[Tensor, "b d"], slots: int) -> None:
-    """The scores of an edge are the same from both its ends."""
-    decoder = frozen(decoder, torch.float64)
-    edges = _decode(decoder, codes, slots).edge_logits
-    require_close(edges.transpose(1, 2), edges, _numbers(codes), "edge scores are not symmetric, off")
+def assert_symmetric_edges(
+    decoder: nn.Module, codes: Float[Tensor, "b d"], slots: int, back: PairReversal | None = None
+) -> None:
+    """What is decoded of a pair is the same from both its ends, but for the direction of edges."""
+    decoded = _decode(frozen(decoder, torch.float64), codes, slots)
+    for told, order in (
+        (decoded.edge_logits, back and back.categories),
+        (decoded.edge_numbers, back and back.numbers),
+    ):
+        if told is not None:
+            seen = told if order is None else told[..., list(order)]
+            require_close(seen.transpose(1, 2), told, _numbers(codes), "edge scores are not symmetric, off")
+
+
+def assert_directions_told(decoder: nn.Module, codes: Float[Tensor, "b d"], slots: int) -> None:
+    """The two directions of an edge have scores of their own."""
+    edges = _decode(frozen(decoder, torch.float64), codes, slots).edge_logits
+    if float((edges - edges.transpose(1, 2)).abs().max()) < 1e-6:
+        raise ContractViolation("edge scores are the same in both directions")
 
 
 def assert_slots_consistent(decoder: nn.Module, codes: Float[Tensor, "b d"], slots: int) -> None:
@@ -59,7 +79,12 @@ def assert_slots_consistent(decoder: nn.Module, codes: Float[Tensor, "b d"], slo
     for fewer in {slots // 2, slots - 1} - {0}:
         fitting = codes[size <= fewer]
         every, some = _decode(decoder, fitting, slots), _decode(decoder, fitting, fewer)
-        cut = _map(every._replace(edge_logits=every.edge_logits[:, :, :fewer]), _taking(fewer))
+        pairs = {
+            name: getattr(every, name)[:, :, :fewer]
+            for name in ("edge_logits", "edge_numbers")
+            if getattr(every, name) is not None
+        }
+        cut = _map(every._replace(**pairs), _taking(fewer))
         cut = cut._replace(size_logits=every.size_logits)
         _require_same(some, cut, f"with {fewer} of {slots} slots")
 
@@ -74,9 +99,9 @@ def assert_codes_decoded_alone(decoder: nn.Module, codes: Float[Tensor, "b d"], 
         size_logits=torch.cat([each.size_logits for each in single]),
         node_logits=tuple(map(torch.cat, zip(*(each.node_logits for each in single), strict=True))),
         edge_logits=torch.cat([each.edge_logits for each in single]),
-        pos=None
-        if together.pos is None
-        else torch.cat([each.pos for each in single if each.pos is not None]),
+        pos=_joined([each.pos for each in single]),
+        numbers=_joined([each.numbers for each in single]),
+        edge_numbers=_joined([each.edge_numbers for each in single]),
     )
     _require_same(joined, together, "one by one")
 
@@ -141,8 +166,13 @@ def _decode(decoder: nn.Module, codes: Tensor, slots: int) -> Decoded:
 
 
 def _tensors(decoded: Decoded) -> list[Tensor]:
-    pos = [] if decoded.pos is None else [decoded.pos]
-    return [decoded.size_logits, *decoded.node_logits, decoded.edge_logits, *pos]
+    some = [each for each in (decoded.pos, decoded.numbers, decoded.edge_numbers) if each is not None]
+    return [decoded.size_logits, *decoded.node_logits, decoded.edge_logits, *some]
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there else None
 
 
 def _numbers(codes: Tensor) -> list[str]:
@@ -174,4 +204,6 @@ def _map(decoded: Decoded, change: Callable[[Tensor], Tensor]) -> Decoded:
         node_logits=tuple(map(change, decoded.node_logits)),
         edge_logits=change(decoded.edge_logits),
         pos=None if decoded.pos is None else change(decoded.pos),
+        numbers=None if decoded.numbers is None else change(decoded.numbers),
+        edge_numbers=None if decoded.edge_numbers is None else change(decoded.edge_numbers),
     )

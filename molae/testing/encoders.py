@@ -5,7 +5,8 @@ weights (`with_generic_weights`), for weights that are zero hide faults. A model
 `decode` and `reconstruct` as `molae.autoencoder.Autoencoder` has.
 
 Encoders of graphs without positions, which say so by `coordinates = False`, are held to renumberings and to
-telling isomers apart; what follows is of those with positions.
+telling isomers apart; or, given those of `molae.testing.attributed`, graphs that differ in a direction or a
+number. What follows is of those with positions.
 
 Where a graph is symmetric, some encoders cannot find a frame, and say so by the figure `degeneracy` of the
 action. Of these, invariance is not asked on that graph; see `frame_determined`. On graphs without symmetry

@@ -175,6 +175,11 @@ def dense(
         slot=torch.cat([batch.slot, slots], dim=1),
         mirror_slot=torch.cat([batch.mirror_slot, slots], dim=1),
         tie=functional.pad(batch.tie, (0, extra)),
+        targets=batch.targets,
+        numbers=None if batch.numbers is None else functional.pad(batch.numbers, (0, 0, 0, extra)),
+        edge_numbers=None
+        if batch.edge_numbers is None
+        else functional.pad(batch.edge_numbers, (0, 0, 0, extra, 0, extra), value=torch.nan),
     )
 
 

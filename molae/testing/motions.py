@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from molae.chem.featurise import featurise_isomer, ordered
 from molae.chem.rebuild import rebuild
 from molae.chem.vocabulary import ISOMER_CHANNELS
+from molae.graphs.order import order_nodes
 from molae.types import Graph
 
 
@@ -68,11 +69,27 @@ class Motion:
             h · graph.
         """
         pos = graph.pos
-        if pos is None and graph.nodes.shape[1] == len(ISOMER_CHANNELS):
-            return _renumbered_isomer(graph, self.order)
-        if pos is not None:
-            pos = rounded(pos[self.order] @ self.rotation.T + self.translation, single)
+        if pos is None:
+            return (_renumbered_isomer if _is_isomer(graph) else _renumbered)(graph, self.order)
+        pos = rounded(pos[self.order] @ self.rotation.T + self.translation, single)
         return ordered(graph.nodes[self.order], graph.edges[np.ix_(self.order, self.order)], pos)
+
+
+def _is_isomer(graph: Graph) -> bool:
+    """Whether a graph without positions is a molecule, by what its nodes and edges carry."""
+    bare = graph.numbers is None and graph.edge_numbers is None
+    alike = np.array_equal(graph.edges, graph.edges.T)
+    return bare and alike and graph.nodes.shape[1] == len(ISOMER_CHANNELS)
+
+
+def _renumbered(graph: Graph, order: Int[np.ndarray, " n"]) -> Graph:
+    """Renumbers a graph that is no molecule, its canonical order found from scratch."""
+    pairs = np.ix_(order, order)
+    nodes, edges = graph.nodes[order], graph.edges[pairs]
+    numbers = None if graph.numbers is None else graph.numbers[order]
+    edge_numbers = None if graph.edge_numbers is None else graph.edge_numbers[pairs]
+    slot, tie = order_nodes(nodes, edges, numbers, edge_numbers)
+    return Graph(nodes, edges, None, slot, slot, tie, graph.targets, numbers, edge_numbers)
 
 
 def _renumbered_isomer(graph: Graph, order: Int[np.ndarray, " n"]) -> Graph:

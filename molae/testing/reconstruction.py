@@ -158,10 +158,15 @@ def _require_same_graph(
     names: Mapping[str, Graph],
     applies: Bool[Tensor, " b"],
 ) -> None:
-    """Raises unless to go back by one action and on by another leaves categories and edges as they are."""
+    """Raises unless to go back by one action and on by another leaves nodes and edges as they are."""
     nodes = there.nodes(here.canonical_nodes(batch.nodes))
     edges = there.edges(here.canonical_edges(batch.edges))
     same = (nodes == batch.nodes).flatten(1).all(1) & (edges == batch.edges).flatten(1).all(1)
+    if batch.numbers is not None:
+        same &= (there.nodes(here.canonical_nodes(batch.numbers)) == batch.numbers).flatten(1).all(1)
+    if batch.edge_features is not None:
+        moved = there.edges(here.canonical_edges(batch.edge_features))
+        same &= (moved == batch.edge_features).flatten(1).all(1)
     bad = [name for name, ok in zip(names, (same | ~applies).tolist(), strict=True) if not ok]
     if bad:
         raise ContractViolation(f"the permutation does not move with the input: {', '.join(bad)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -78,6 +78,10 @@ def _crop(batch: DenseBatch, chosen: Bool[Tensor, " b"], generator: torch.Genera
         edges=batch.edges * pairs,
         mask=mask,
         pos=None if batch.pos is None else batch.pos * mask.unsqueeze(-1),
+        numbers=None if batch.numbers is None else batch.numbers * mask.unsqueeze(-1),
+        edge_numbers=None
+        if batch.edge_numbers is None
+        else batch.edge_numbers.masked_fill(~pairs.unsqueeze(-1), torch.nan),
         mirror_slot=torch.where(chosen.unsqueeze(1), own, batch.mirror_slot),
         tie=batch.tie * mask,
         targets=_forget(batch, chosen),
@@ -104,7 +108,8 @@ def _mutate(
     random = (_uniform(tuple(batch.nodes.shape), generator) * sizes).long()
     nodes = torch.where(change & batch.mask.unsqueeze(-1), random, batch.nodes)
     edges = _mutate_edges(batch, schema, config, chosen, generator)
-    return replace(batch, nodes=nodes, edges=edges, targets=_forget(batch, chosen))
+    edge_numbers = _renew_edge_numbers(batch, edges, schema, generator)
+    return replace(batch, nodes=nodes, edges=edges, targets=_forget(batch, chosen), edge_numbers=edge_numbers)
 
 
 def _mutate_edges(
@@ -121,4 +126,24 @@ def _mutate_edges(
     change = pairs & (_uniform(shape, generator) < rate)
     random = (_uniform(shape, generator) * schema.edge_types).long()
     upper = torch.where(change, random, batch.edges).triu(1)
-    return upper + upper.mT
+    back = schema.reversed_pair
+    return upper + (upper if back is None else torch.tensor(back.categories, device=upper.device)[upper]).mT
+
+
+def _renew_edge_numbers(
+    batch: DenseBatch, edges: Int[Tensor, "b m m"], schema: Schema, generator: torch.Generator
+) -> Float[Tensor, "b m m p"] | None:
+    """Numbers for edges that were replaced, drawn from the normal distribution; NaN where there is none."""
+    if batch.edge_numbers is None or schema.labels is None:
+        return batch.edge_numbers
+    drawn = _uniform(tuple(batch.edge_numbers.shape), generator).clamp(1e-6, 1 - 1e-6)
+    drawn = (2**0.5 * torch.erfinv(2 * drawn - 1)).to(batch.edge_numbers.dtype)
+    ways = torch.tensor(schema.labels.directions, device=edges.device) > 0
+    ways = ways if schema.labels.directed else ways[:, :1]
+    there = ways.repeat_interleave(len(schema.labels.edge_numbers), dim=1)[edges]
+    upper = drawn.where(there, torch.nan)
+    swapped = upper.transpose(1, 2)
+    if (back := schema.reversed_pair) is not None:
+        swapped = swapped[..., list(back.numbers)]
+    first = torch.ones_like(edges[0], dtype=torch.bool).triu(1).unsqueeze(-1)
+    return torch.where((edges != batch.edges).unsqueeze(-1), upper.where(first, swapped), batch.edge_numbers)

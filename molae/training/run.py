@@ -92,6 +92,8 @@ def split(data: Packed, validation: Packed | None, settings: TrainingConfig) -> 
     Raises:
         DataError: If the two sets are of different kinds, or too few graphs are there.
     """
+    if isinstance(validation, PackedDataset) and isinstance(data, PackedDataset):
+        validation = validation.rescaled(data.schema)
     if validation is not None and validation.schema != data.schema:
         raise DataError("the validation data have another schema than the training data: pack both alike")
     source = data if validation is None else validation

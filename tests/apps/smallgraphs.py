@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import torch
 
 from molae.apps.pack import graph_schema
@@ -19,6 +20,14 @@ CONFIG = AutoencoderConfig(
     code_size=16,
     encoder={"name": "slots", "width": 16, "head_width": 64, "head_depth": 1},
     decoder={"name": "slots", "width": 16, "pair_width": 16, "head_width": 64, "head_depth": 1},
+)
+DIRECTED_CONFIG = AutoencoderConfig(
+    code_size=64,
+    encoder={
+        **{"name": "slots", "width": 32, "head_width": 64, "head_depth": 1},
+        "summary": {"size": 8, "width": 16, "layers": 2},
+    },
+    decoder={"name": "slots", "width": 32, "pair_width": 16, "head_width": 64, "head_depth": 1},
 )
 
 
@@ -35,17 +44,44 @@ def known_graphs() -> list[nx.Graph]:
 @cache
 def small_graph_model() -> Autoencoder:
     """Trains the model, once in a process."""
-    graphs = [from_networkx(graph) for graph in known_graphs()]
+    return _trained(known_graphs(), CONFIG, 200)
+
+
+def directed_graphs() -> list[nx.DiGraph]:
+    """Directed graphs with two numbers on every node and one on every edge: paths and cycles that differ in
+    directions alone, and random ones."""
+    shapes = [[(0, 1), (1, 2)], [(0, 1), (2, 1)], [(0, 1), (1, 2), (2, 0)], [(0, 1), (1, 0), (1, 2)]]
+    graphs = [nx.DiGraph(edges) for edges in shapes]
+    graphs += [nx.gnp_random_graph(6, 0.3, seed=seed, directed=True) for seed in range(4)]
+    random = np.random.default_rng(0)
+    for graph in graphs:
+        for node in graph:
+            graph.nodes[node].update(mass=float(random.normal(50, 10)), charge=float(random.normal()))
+        for edge in graph.edges:
+            graph.edges[edge]["length"] = float(random.uniform(1, 2))
+    return graphs
+
+
+@cache
+def directed_model() -> Autoencoder:
+    """A model that remembers `directed_graphs`, trained once in a process."""
+    return _trained(directed_graphs(), DIRECTED_CONFIG, 150)
+
+
+def _trained(known: list[nx.Graph], config: AutoencoderConfig, steps: int) -> Autoencoder:
+    graphs = [from_networkx(graph) for graph in known]
     vocabulary = collect_vocabulary(graphs)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Autoencoder(CONFIG, graph_schema(vocabulary, 8)).train()
+        model = Autoencoder(config, graph_schema(vocabulary, 8)).train()
         batch = collate([encode(graph, vocabulary, 8) for graph in graphs])
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        for _ in range(200):
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(steps):
             optimizer.zero_grad()
             model.loss(batch)["loss"].backward()
             optimizer.step()
+            schedule.step()
     return model.eval()
 
 

@@ -14,6 +14,7 @@ from molae.batch.dense import DenseBatch
 from molae.batch.packed import PackedDataset, pack
 from molae.batch.pyg import to_data, to_dense
 from molae.batch.schema import Schema
+from molae.testing import attributed_graphs, attributed_schema
 from molae.types import Graph
 
 SCHEMA = Schema(node_channels=(("kind", 5), ("charge", 3)), edge_types=4, max_nodes=9)
@@ -90,3 +91,23 @@ def test_what_makes_no_batch_is_refused() -> None:
         to_dense([])
     with pytest.raises(ValueError, match="1 of 2 graphs have positions"):
         collate([random_graph(2, 0), random_graph(2, 0, positions=False)])
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_numbers_and_directions_go_the_way_of_pyg_and_of_packed_files(directed: bool, tmp_path: Path) -> None:
+    graphs, schema = list(attributed_graphs(directed).values()), attributed_schema(directed)
+    batch = collate(graphs)
+    found = to_dense([to_data(graph) for graph in graphs])
+    pack(enumerate(graphs), schema, tmp_path / "x.safetensors")
+    packed = PackedDataset.load(tmp_path / "x.safetensors").batch(np.arange(len(graphs)))
+    ordered = batch.renumber(batch.slot.argsort(dim=1))
+    for name in ("nodes", "edges", "numbers", "edge_numbers", "mask", "slot", "tie"):
+        torch.testing.assert_close(getattr(found, name), getattr(batch, name), equal_nan=True)
+        torch.testing.assert_close(getattr(packed, name), getattr(ordered, name), equal_nan=True)
+
+
+def test_graphs_with_numbers_and_without_are_not_batched_together() -> None:
+    graph = attributed_graphs(False)["cube"]
+    for name in ("numbers", "edge_numbers"):
+        with pytest.raises(ValueError, match="1 of 2 graphs have numbers"):
+            collate([graph, replace(graph, **{name: None})])

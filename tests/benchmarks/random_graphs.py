@@ -38,12 +38,28 @@ def community_published(random: np.random.Generator) -> nx.Graph:
     return _joined([0, 1], random)
 
 
+def dag(random: np.random.Generator) -> nx.DiGraph:
+    """Linear structural equations on a directed acyclic graph: edges have a weight, nodes the value that
+    their parents and noise give them."""
+    size = int(random.integers(LEAST, MOST + 1))
+    weights = np.triu(random.random((size, size)) < 0.2, 1) * random.normal(size=(size, size))
+    values = np.zeros(size)
+    for node in range(size):
+        values[node] = values @ weights[:, node] + random.normal()
+    graph = nx.DiGraph()
+    for node in random.permutation(size).tolist():
+        graph.add_node(node, value=float(values[node]))
+    graph.add_edges_from((i, j, {"weight": float(weights[i, j])}) for i, j in np.argwhere(weights).tolist())
+    return graph
+
+
 FAMILIES: dict[str, Callable[[np.random.Generator], nx.Graph]] = {
     "er": erdos_renyi,
     "ba": barabasi_albert,
     "ego": ego,
     "community": community,
     "community-published": community_published,
+    "dag": dag,
 }
 
 

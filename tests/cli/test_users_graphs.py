@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from smallgraphs import known_graphs, write_tu_folder
@@ -95,6 +96,47 @@ def test_files_of_graphs_with_bad_ones(folder: Path) -> None:
     code, _, err = invoke("pack", "edges.csv", "-o", "x.safetensors")
     assert code == 0, err
     assert "failed (self_loop 1)" in err
+
+
+def test_a_table_of_directed_edges_with_numbers(folder: Path) -> None:
+    header, random = "graph,source,target,weight,rank,kind\n", np.random.default_rng(0)
+    for name, count in (("train", 9), ("held-out", 4)):
+        lines = [
+            f"{graph},{node},{node + 1},{random.normal(3, 2):.3f},{node},{'ab'[node % 2]}\n"
+            for graph in range(count)
+            for node in range(3 + graph % 2)
+        ]
+        Path(f"{name}.csv").write_text(header + "".join(lines))
+    for name in ("train", "held-out"):
+        code, _, err = invoke(
+            *("pack", f"{name}.csv", "-o", f"{name}.safetensors", "--directed", "--numbers", "rank"),
+            *("--max-nodes", "5"),
+        )
+        assert code == 0, err
+    assert "directed graphs; nodes: alike; edges: kind (2 labels), rank (continuous" in err
+    assert "weight (continuous" in err
+    code, _, err = invoke(
+        *("train", "--config", "config.toml", "--data", "train.safetensors", "-o", "run"),
+        *("--validation", "held-out.safetensors"),
+    )
+    assert code == 0, err
+    Path("bad.csv").write_text(header + "x,1,2,nan,0,a\ny,1,2,0.5,0,b\n")
+    code, _, err = invoke("embed", "bad.csv", "--model", "run/best", "-o", "codes.parquet")
+    assert code == 0, err
+    error = pq.read_table("codes.parquet")["error"].to_pylist()
+    assert "edge attribute 'weight' is nan, not a finite number, on the edge from node 0 to 1" in error[0]
+    assert error[1] is None
+    code, out, err = invoke("evaluate", "graphs", "held-out.csv", "--model", "run/best")
+    assert code == 0, err
+    figures = json.loads(Path("graphs.json").read_text())["figures"]
+    assert figures["count"] == 4
+    assert figures["edge_weight_rmse"] > 0
+    assert "edge_weight_rmse" in out
+    code, _, err = invoke(
+        *("pack", "train.csv", "-o", "x.safetensors", "--node-attributes", "", "--edge-attributes", "kind")
+    )
+    assert code == 0, err
+    assert "undirected graphs; nodes: alike; edges: kind (2 labels)\n" in err
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

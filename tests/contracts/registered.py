@@ -16,7 +16,7 @@ from molae.encoder import ENCODERS
 from molae.nn.channels import CodeChannels
 from molae.registry import Registry
 from molae.regularise import REGULARISERS
-from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, with_generic_weights
+from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, attributed_schema, with_generic_weights
 from molae.types import Graph
 
 WIDTH, CODE = 16, 128
@@ -99,8 +99,13 @@ def autoencoder(
     return with_generic_weights(seeded(lambda: Autoencoder(config, schema)))
 
 
-#: With positions, and without.
-SCHEMAS = {"positions": SCHEMA, "isomers": ISOMER_SCHEMA}
+#: With positions, and without; and with numbers, without directions and with.
+SCHEMAS = {
+    "positions": SCHEMA,
+    "isomers": ISOMER_SCHEMA,
+    "numbers": attributed_schema(directed=False),
+    "directed": attributed_schema(directed=True),
+}
 
 
 SMALL_DECODER = {key: SMALL[key] for key in ("width", "head_width", "pair_width")}

@@ -14,4 +14,4 @@ CONFIGS = [config for name in DECODERS for config in settings(DECODERS, name)]
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("config", CONFIGS, ids=map(described, CONFIGS))
 def test_decoder_keeps_its_contract(config, schema):
-    check_decoder(decoder(config, schema), CODE, schema.max_nodes).require()
+    check_decoder(decoder(config, schema), CODE, schema.max_nodes, schema.reversed_pair).require()

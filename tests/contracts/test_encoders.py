@@ -15,7 +15,11 @@ from molae.testing import (
     assert_decoder_sees_code_only,
     assert_frame_determined,
     assert_reconstruction_equivariant,
+    attributed_graphs,
+    attributed_pairs,
+    attributed_schema,
     check_encoder,
+    dense,
     isomers,
 )
 
@@ -44,6 +48,31 @@ def test_encoder_keeps_its_contract_without_positions(config, dtype):
     flat = encoder(config, schema=ISOMER_SCHEMA)
     assert tuple(flat.channels) == (flat.summary_size, CODE - flat.summary_size, 0)
     check_encoder(flat, dtype=dtype).require()
+
+
+@every_config
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("directed", [False, True], ids=["numbers", "directed"])
+def test_encoder_keeps_its_contract_with_numbers_and_directions(config, directed, dtype):
+    if config["name"] == "pooled" and not config.get("layers"):
+        pytest.skip("needs layers to see edges")
+    checked = encoder(config, schema=attributed_schema(directed))
+    check_encoder(checked, attributed_graphs(directed), attributed_pairs(directed), dtype).require()
+
+
+@pytest.mark.parametrize("aligner_name", list(ALIGNERS))
+def test_directed_graphs_with_numbers_are_reconstructed_with_every_aligner(aligner_name):
+    predicts = aligner(aligner_name).predicts
+    config = {**next(settings(ENCODERS, "slots" if predicts else "pooled")), "layers": 2}
+    schema = attributed_schema(True)
+    model = autoencoder(config, aligner_name, schema=schema)
+    graphs = {name: graph for name, graph in attributed_graphs(True).items() if "random" in name}
+    assert_reconstruction_equivariant(model, graphs)
+    model.train()
+    loss = model.loss(dense(list(attributed_graphs(True).values()), torch.float32))["loss"]
+    loss.backward()
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in [loss, *gradients])
 
 
 @pytest.mark.parametrize("aligner_name", [n for n in ALIGNERS if aligner(n).predicts])

@@ -13,7 +13,16 @@ import molae.testing as contract
 from molae.align import Aligner
 from molae.chem.vocabulary import CIS
 from molae.groups import GroupAction
-from molae.testing import ISOMER_SCHEMA, ContractViolation, check_encoder, chiral_pairs, encoder_checks
+from molae.testing import (
+    ISOMER_SCHEMA,
+    ContractViolation,
+    attributed_graphs,
+    attributed_pairs,
+    attributed_schema,
+    check_encoder,
+    chiral_pairs,
+    encoder_checks,
+)
 from molae.types import Encoding
 
 SLOTS = {"name": "slots", "width": WIDTH, "head_width": 32}
@@ -222,6 +231,98 @@ def test_the_suite_finds_a_broken_encoder_of_graphs_without_positions(broken, fa
     encoder_checks(Flat())[fault]()
     with pytest.raises(ContractViolation):
         encoder_checks(broken())[fault]()
+
+
+class Directed(Flat):
+    """A sound encoder of directed graphs with numbers, for subclasses to break."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sound = encoder({**SLOTS, "layers": 1}, schema=DIRECTED_SCHEMA)
+
+
+class BlindToDirection(Directed):
+    """Takes an edge for the same from both its ends."""
+
+    def forward(self, batch):
+        numbers = torch.zeros_like(batch.edge_numbers)
+        return self.sound(
+            replace(batch, edges=torch.minimum(batch.edges, batch.edges.mT), edge_numbers=numbers)
+        )
+
+
+class BlindToNumbers(Directed):
+    def forward(self, batch):
+        return self.sound(replace(batch, numbers=torch.zeros_like(batch.numbers)))
+
+
+class NumbersByNumbering(Directed):
+    """Gives the numbers to the nodes in another order than they have."""
+
+    def forward(self, batch):
+        return self.sound(replace(batch, numbers=batch.numbers * torch.arange(batch.mask.shape[1])[:, None]))
+
+
+class CountsPadding(Directed):
+    """Takes the missing numbers of pairs at padding for numbers."""
+
+    def forward(self, batch):
+        encoding = self.sound(batch)
+        missing = batch.edge_numbers.isnan().sum((1, 2, 3)).unsqueeze(1)
+        return encoding._replace(invariant=encoding.invariant + missing)
+
+
+DIRECTED_SCHEMA = attributed_schema(directed=True)
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault", "named"),
+    [
+        (BlindToDirection, "assert_isomers_differ", "source and sink"),
+        (BlindToNumbers, "assert_isomers_differ", "a number of a node"),
+        (NumbersByNumbering, "assert_invariant", "renumbered"),
+        (CountsPadding, "assert_padding_invariant", "padding"),
+    ],
+)
+def test_the_suite_finds_a_broken_encoder_of_directed_graphs(broken, fault, named):
+    graphs, pairs = attributed_graphs(True), attributed_pairs(True)
+    encoder_checks(Directed(), graphs, pairs)[fault]()
+    with pytest.raises(ContractViolation, match=named):
+        encoder_checks(broken(), graphs, pairs)[fault]()
+
+
+class ForgetsDirections(nn.Module):
+    """Gives both directions of an edge the same scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sound = decoder(SLOTS, DIRECTED_SCHEMA)
+
+    def forward(self, code, slots):
+        return self.joined(self.sound(code, slots), lambda told: told + told.transpose(1, 2))
+
+    def joined(self, decoded, change):
+        return decoded._replace(
+            edge_logits=change(decoded.edge_logits), edge_numbers=change(decoded.edge_numbers)
+        )
+
+
+class SameFromBothEnds(ForgetsDirections):
+    """Says of a pair from its second node what it says from its first."""
+
+    def forward(self, code, slots):
+        first = torch.ones(slots, slots, dtype=torch.bool).triu().unsqueeze(2)
+        return self.joined(self.sound(code, slots), lambda told: told.where(first, told.transpose(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [(ForgetsDirections, "assert_directions_told"), (SameFromBothEnds, "assert_symmetric_edges")],
+)
+def test_the_suite_finds_a_broken_decoder_of_directed_graphs(broken, fault):
+    most, back = DIRECTED_SCHEMA.max_nodes, DIRECTED_SCHEMA.reversed_pair
+    contract.check_decoder(decoder(SLOTS, DIRECTED_SCHEMA), CODE, most, back).require()
+    assert fault in contract.check_decoder(broken(), CODE, most, back).failed
 
 
 @pytest.mark.parametrize("broken", FAULTS, ids=lambda broken: broken.__name__)

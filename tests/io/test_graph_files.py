@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molae.errors import DataError, RowError
+from molae.graphs.labelled import as_directed
 from molae.io import Row, open_rows
 from molae.io.graph6 import read_graph6
 
@@ -58,7 +59,7 @@ def test_an_edge_list(tmp_path: Path) -> None:
     )
     found = rows(path)
     assert [row.id for row in found] == ["first", "second", "loop", "ragged", "half", "twice"]
-    assert kinds(found) == [None, None, "self_loop", "ragged", "no_such_node", "conflict"]
+    assert kinds(found) == [None, None, "self_loop", "ragged", "no_such_node", None]
     first, second = found[0].graph, found[1].graph
     assert first is not None
     assert second is not None
@@ -67,8 +68,25 @@ def test_an_edge_list(tmp_path: Path) -> None:
         [[0, 1], [1, 2]],
         {"kind": [1, "one"]},
     )
-    assert (len(second), len(second.pairs)) == (2, 1)
+    assert (len(second), second.pairs.tolist(), second.directed) == (2, [[0, 1], [1, 0]], None)
     assert "line 7" in str(found[3].error)
+    twice = found[5].graph
+    assert twice is not None
+    assert len(as_directed(twice, True).pairs) == 2
+    with pytest.raises(RowError, match="between nodes 1 and 0 is listed with kind 1 and 2"):
+        as_directed(twice, False)
+
+
+def test_an_edge_list_with_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "graph,source,target,weight,rank,kind\na,1,2,0.5,1,1.0a\na,2,3,-1e-3,2,e\na,3,1,NaN,-3,1.\n"
+    )
+    graph = rows(path)[0].graph
+    assert graph is not None
+    assert graph.edge_labels["rank"] == [1, 2, -3]
+    assert [str(value) for value in graph.edge_labels["weight"]] == ["0.5", "-0.001", "nan"]
+    assert graph.edge_labels["kind"] == ["1.0a", "e", 1.0]
 
 
 def test_an_edge_list_must_say_which_graph(tmp_path: Path) -> None:
@@ -106,9 +124,11 @@ def test_a_tu_folder(folder: Path) -> None:
     triangle, lone = chunk.rows[0].graph, chunk.rows[1].graph
     assert triangle is not None
     assert lone is not None
-    assert triangle.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
     assert triangle.node_labels == {"label": [0, 0, 2]}
-    assert triangle.edge_labels == {"label": [1, 3, 1]}
+    read = as_directed(triangle, False)
+    assert read.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert read.edge_labels == {"label": [1, 3, 1]}
+    assert len(as_directed(triangle, True).pairs) == 6
     assert (len(lone), len(lone.pairs), lone.node_labels) == (1, 0, {"label": [1]})
 
 
@@ -123,6 +143,19 @@ def test_a_tu_folder_needs_only_edges_and_indicator(folder: Path) -> None:
     assert chunk.columns.column_names == ["graph"]
     assert chunk.rows[0].graph is not None
     assert not chunk.rows[0].graph.node_labels
+
+
+def test_attributes_of_a_tu_folder(folder: Path) -> None:
+    (folder / "DS_node_attributes.txt").write_text("1, 0.5\n" * 5 + "2, nan\n")
+    (folder / "DS_edge_attributes.txt").write_text("".join(f"{k}e-1\n" for k in range(8)))
+    graph = rows(folder)[0].graph
+    assert graph is not None
+    assert list(graph.node_labels) == ["label", "attribute0", "attribute1"]
+    assert graph.node_labels["attribute1"] == [0.5, 0.5, 0.5]
+    assert sorted(graph.edge_labels["attribute"]) == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    (folder / "DS_node_attributes.txt").write_text("1, x\n")
+    with pytest.raises(DataError, match="expected numbers between commas"):
+        rows(folder)
 
 
 def test_broken_tu_folders_are_refused(folder: Path, tmp_path: Path) -> None:

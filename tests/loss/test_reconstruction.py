@@ -13,7 +13,7 @@ from molae.loss.reconstruction import (
     reconstruction_figures,
     reconstruction_terms,
 )
-from molae.testing import SCHEMA, all_graphs, dense
+from molae.testing import SCHEMA, all_graphs, attributed_graphs, attributed_schema, dense
 from molae.types import Decoded
 
 CONFIG = LossConfig()
@@ -183,3 +183,70 @@ def test_graphs_without_positions_have_no_position_term():
     assert set(terms(decoded, action, flat)) == {"size", "nodes", "edges"}
     assert "rmsd" not in figures(decoded, action, flat)
     assert node_costs(decoded, action, flat, CONFIG).shape == batch.edges.shape
+
+
+def attributed_example(directed):
+    """The same of graphs with numbers, under an action that is not the canonical one."""
+    schema = attributed_schema(directed)
+    batch = dense(list(attributed_graphs(directed).values()))
+    action = GroupAction(batch.slot)
+
+    def scores(categories, size):
+        return 50.0 * torch.nn.functional.one_hot(categories, size).double()
+
+    nodes = action.canonical_nodes(batch.nodes)
+    decoded = Decoded(
+        size_logits=scores(batch.sizes, schema.max_nodes + 1),
+        node_logits=tuple(scores(nodes[..., k], size) for k, size in enumerate(schema.node_sizes)),
+        edge_logits=scores(action.canonical_edges(batch.edges), schema.edge_types),
+        pos=None,
+        numbers=action.canonical_nodes(batch.numbers),
+        edge_numbers=action.canonical_edges(batch.edge_features),
+    )
+    return batch, action, decoded
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_numbers_are_charged_by_their_deviation(directed):
+    batch, action, decoded = attributed_example(directed)
+    for name, term in terms(decoded, action, batch).items():
+        torch.testing.assert_close(term, torch.zeros_like(term), atol=1e-9, rtol=0, msg=name)
+    found = figures(decoded, action, batch)
+    assert found["exact"].all()
+    assert found["numbers_rmse"].max() == 0
+    has_edges = batch.edges.flatten(1).any(1)
+    assert torch.equal(found["edge_numbers_rmse"].isfinite(), has_edges)
+    off = decoded._replace(numbers=decoded.numbers + 3.0, edge_numbers=decoded.edge_numbers - 2.0)
+    charged = terms(off, action, batch)
+    expected = CONFIG.numbers * (3.0 - CONFIG.softening) * 2 * batch.sizes
+    torch.testing.assert_close(charged["numbers"], expected.double(), rtol=1e-4, atol=0)
+    ways = torch.tensor(attributed_schema(directed).labels.directions)[batch.edges] > 0
+    edges = ways[..., 0].flatten(1).sum(1) / (1 if directed else 2)
+    expected = CONFIG.numbers * (2.0 - CONFIG.softening) * edges
+    torch.testing.assert_close(charged["edge_numbers"], expected.double(), rtol=1e-4, atol=0)
+    assert figures(off, action, batch)["exact"].all()
+    torch.testing.assert_close(
+        figures(off, action, batch)["numbers_rmse"], torch.full((len(batch),), 3.0).double()
+    )
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_numbers_cost_the_same_by_index_and_by_matrix_and_have_finite_gradients(directed):
+    batch, action, decoded = attributed_example(directed)
+    leaves = [decoded.numbers.clone().requires_grad_(), decoded.edge_numbers.clone().requires_grad_()]
+    shaken = decoded._replace(numbers=leaves[0] + 0.3, edge_numbers=leaves[1] * 1.1)
+    matrix = torch.nn.functional.one_hot(action.permutation, batch.mask.shape[1]).double()
+    by_matrix = terms(shaken, replace(action, permutation=matrix), batch)
+    by_index = terms(shaken, action, batch)
+    for name, term in by_index.items():
+        torch.testing.assert_close(by_matrix[name], term, msg=name)
+    at_the_target = terms(decoded._replace(numbers=leaves[0]), action, batch)
+    sum(term.sum() for term in [*by_index.values(), *at_the_target.values()]).backward()
+    assert all(leaf.grad.isfinite().all() for leaf in leaves)
+
+
+def test_costs_know_the_numbers():
+    batch, action, decoded = attributed_example(True)
+    costs = node_costs(decoded._replace(numbers=decoded.numbers + 1.0), action, batch, CONFIG)
+    charged = (costs.gather(2, action.permutation.unsqueeze(2)).squeeze(2) * batch.mask).sum(1)
+    torch.testing.assert_close(charged, (CONFIG.numbers * 2.0 * batch.sizes).float(), rtol=1e-3, atol=1e-3)

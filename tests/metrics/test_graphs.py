@@ -118,3 +118,25 @@ def test_nothing_to_average() -> None:
 
 def test_a_certain_mistake_costs_much_but_not_everything() -> None:
     assert np.isfinite(GraphReconstruction(False, np.array([0.0]), np.array([1])).edge_nll)
+
+
+def test_errors_of_numbers_are_averaged_over_all_nodes_of_all_graphs() -> None:
+    def one(*errors: float, **others: np.ndarray) -> GraphReconstruction:
+        return GraphReconstruction(
+            True, np.array([0.1]), np.array([0]), {"node_mass": np.array(errors), **others}
+        )
+
+    figures = summarise_graphs([one(3.0), one(0.0, 0.0, -1.0, edge_length=np.zeros(0))])
+    assert figures["node_mass_rmse"] == pytest.approx(np.sqrt(10 / 4))
+    assert np.isnan(figures["edge_length_rmse"])
+    assert figures["exact_rate"] == 1
+
+
+def test_directions_count_for_isomorphism() -> None:
+    nodes = np.zeros((3, 1), dtype=np.int64)
+    path, sink, back = np.zeros((3, 3, 3), dtype=np.int64)
+    for matrix, ends in ((path, [(0, 1), (1, 2)]), (sink, [(0, 1), (2, 1)]), (back, [(2, 1), (1, 0)])):
+        for i, j in ends:
+            matrix[i, j], matrix[j, i] = 1, 2
+    assert isomorphic(nodes, path, nodes, back)
+    assert not isomorphic(nodes, path, nodes, sink)

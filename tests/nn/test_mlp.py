@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from molae.nn.attention import AttentionLayer
-from molae.nn.mlp import CategoryEmbedding, ResidualBlock, SlotExpand, SlotLinear, residual_mlp
+from molae.nn.mlp import NodeEmbedding, ResidualBlock, SlotExpand, SlotLinear, residual_mlp
 from molae.testing import with_generic_weights
 
 
@@ -40,8 +40,8 @@ def test_slot_expand_gives_the_same_first_slots_however_many():
 
 
 def test_category_embedding_adds_up_its_channels():
-    layer = CategoryEmbedding((3, 2), 4)
-    out = layer(torch.tensor([[2, 1]]))
+    layer = NodeEmbedding((3, 2), 0, 4)
+    out = layer(torch.tensor([[2, 1]]), None)
     torch.testing.assert_close(out[0], layer.tables[0].weight[2] + layer.tables[1].weight[1])
 
 

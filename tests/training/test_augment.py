@@ -9,6 +9,7 @@ import torch
 from molae.batch.dense import DenseBatch
 from molae.errors import ConfigError
 from molae.registry import validate
+from molae.testing import attributed_graphs, attributed_schema
 from molae.testing.fixtures import ISOMER_SCHEMA, SCHEMA, all_graphs, dense, isomers
 from molae.training.augment import AugmentConfig, augment
 
@@ -96,3 +97,25 @@ def test_graphs_without_positions_are_changed_alike() -> None:
     assert changed.nodes[..., -1].max() == ISOMER_SCHEMA.node_sizes[-1] - 1
     assert changed.edges.max() == ISOMER_SCHEMA.edge_types - 1
     assert (changed.sizes < batch.sizes).any()
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_directions_and_numbers_of_changed_edges_agree_from_both_ends(directed: bool) -> None:
+    schema = attributed_schema(directed)
+    labels, back = schema.labels, schema.reversed_pair
+    assert labels is not None
+    graphs = dense(list(attributed_graphs(directed).values()), torch.float32)
+    batch = replace(graphs.renumber(graphs.slot.argsort(dim=1)), slot=graphs.slot.sort(dim=1).values)
+    config = AugmentConfig(mutate=0.8, node_rate=0.5, edge_rate=0.3, crop=0.3)
+    changed = augment(batch, schema, config, torch.Generator().manual_seed(0))
+    edges, numbers = changed.edges, changed.edge_numbers
+    assert numbers is not None
+    assert (edges != batch.edges).any()
+    assert torch.equal(torch.tensor(labels.reversed_edges)[edges], edges.mT)
+    seen = numbers if back is None else numbers[..., list(back.numbers)]
+    assert torch.equal(seen.transpose(1, 2).nan_to_num(9.0), numbers.nan_to_num(9.0))
+    ways = (torch.tensor(labels.directions) > 0)[edges]
+    assert torch.equal(numbers.isfinite(), ways if directed else ways[..., :1])
+    same = edges == batch.edges
+    assert torch.equal(numbers[same].nan_to_num(9.0), batch.edge_numbers[same].nan_to_num(9.0))  # type: ignore[index]
+    assert not changed.numbers[~changed.mask].any()  # type: ignore[index]
