@@ -12,6 +12,7 @@ from molae.autoencoder import Autoencoder
 from molae.catalogue import resolve
 from molae.checkpoint import AnyModel, load_checkpoint
 from molae.errors import ConfigError
+from molae.ops import keep_freed_memory
 
 #: A shipped name, the path of a model directory, or a model that is loaded already.
 Model = str | Path | Autoencoder
@@ -20,6 +21,8 @@ Model = str | Path | Autoencoder
 def load(name_or_path: str | Path) -> AnyModel:
     """Loads a model; nothing is downloaded.
 
+    From then on the process keeps freed memory for the next batch (see `molae.ops.keep_freed_memory`).
+
     Args:
         name_or_path: Name of a shipped model (`molae models` lists them), or path of a model directory.
     Returns:
@@ -27,6 +30,7 @@ def load(name_or_path: str | Path) -> AnyModel:
     Raises:
         CheckpointError: If there is no such model, or it is damaged.
     """
+    keep_freed_memory()
     return load_checkpoint(resolve(name_or_path))
 
 

@@ -1,5 +1,6 @@
 """Operations on tensors that several stages need: norms, frames, assignments."""
 
+from molae.ops.memory import keep_freed_memory
 from molae.ops.norms import safe_norm, safe_normalise
 from molae.ops.orthogonalise import align_rotation, gram_schmidt_frame, lowdin_frame
 from molae.ops.precision import full_precision
@@ -12,6 +13,7 @@ __all__ = [
     "assign",
     "full_precision",
     "gram_schmidt_frame",
+    "keep_freed_memory",
     "lowdin_frame",
     "safe_norm",
     "safe_normalise",
