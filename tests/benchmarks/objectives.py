@@ -68,11 +68,14 @@ def main() -> None:
     rows = []
     for name in arguments.variants:
         folder = arguments.output / name.replace(" + ", "-with-")
-        if not (folder / "last").exists():
-            train(configure(name, arguments), arguments.data, folder, validation=arguments.held_out)
-        row = {"objectives": name, **trained(folder), **known(folder / "last", mols, arguments.seed)}
+        best = folder / "best"
+        if not best.exists():
+            train(configure(name, arguments), arguments.data, folder, True, arguments.held_out)
+        if not best.exists():
+            raise SystemExit(f"interrupted while training {name!r}: the same command goes on")
+        row = {"objectives": name, **trained(best), **known(best, mols, arguments.seed)}
         for table in arguments.tables:
-            row |= downstream(folder / "last", table, arguments.seeds)
+            row |= downstream(best, table, arguments.seeds)
         rows.append(row)
         publish([row], arguments)
     publish(rows, arguments, molecules=len(mols), variants=VARIANTS)
@@ -107,9 +110,9 @@ def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
     return parse_config(sections)
 
 
-def trained(folder: Path) -> dict[str, float]:
+def trained(path: Path) -> dict[str, float]:
     """How well the held-out graphs are rebuilt, and how long training took."""
-    card = read_description(folder / "best")["card"]
+    card = read_description(path)["card"]
     return {
         "exact %": 100 * card["validation"]["exact"],
         "seconds": card["training_seconds"],

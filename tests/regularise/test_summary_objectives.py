@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
+from molae.batch.packed import pack
+from molae.checkpoint import load_checkpoint
 from molae.errors import ConfigError
 from molae.regularise.distance_covariance import distance_correlation
 from molae.regularise.views import cut_edges, hide_nodes
 from molae.testing import ISOMER_SCHEMA, dense, isomers
+from molae.training import parse_config, train
 
 NAMES = ("vicreg", "distance-covariance", "masked")
 SMALL = {"name": "slots", "width": 16, "head_width": 32}
@@ -54,6 +57,23 @@ def test_it_can_be_trained_away(name):
         optimizer.step()
         costs.append(cost.item())
     assert costs[-1] < 0.7 * costs[0]
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_they_are_trained_in_mixed_precision_by_several_processes(devices, tmp_path):
+    data = tmp_path / "data.safetensors"
+    pack(enumerate(list(isomers().values()) * 4), ISOMER_SCHEMA, data)
+    network = {**SMALL, "summary": SUMMARY}
+    for name in NAMES if devices == 1 else ("vicreg",):
+        sections = {
+            "model": {"code_size": 48, "encoder": network, "decoder": SMALL, "regulariser": {"name": name}},
+            "training": {
+                **{"steps": 3, "batch_size": 8, "window": 2, "precision": "bf16-mixed"},
+                **{"devices": devices, "accelerator": "cpu", "validation_size": 8, "log_every": 1},
+            },
+        }
+        train(parse_config(sections), data, tmp_path / name)
+        assert load_checkpoint(tmp_path / name / "last").config.regulariser == {"name": name}
 
 
 @pytest.mark.parametrize("name", NAMES)
