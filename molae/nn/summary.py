@@ -69,13 +69,13 @@ class Summary(nn.Module):
         schema: What the graphs carry.
 
     Attributes:
-        width: Channels of a node.
-        node_sizes: Number of categories of each node channel.
+        config: Configuration.
+        schema: What the graphs carry.
     """
 
     def __init__(self, config: SummaryConfig, schema: Schema) -> None:
         super().__init__()
-        self.width, self.node_sizes = config.width, schema.node_sizes
+        self.config, self.schema = config, schema
         self.embed = CategoryEmbedding(schema.node_sizes, config.width)
         self.walk = nn.Linear(WALKS, config.width, bias=False)
         self.layers = nn.ModuleList(

@@ -52,7 +52,9 @@ class Masked(Regulariser):
         network = require_summary("masked", channels, summary)
         self.config = config
         self.channels = channels
-        self.heads = nn.ModuleList(nn.Linear(network.width, size) for size in network.node_sizes)
+        self.heads = nn.ModuleList(
+            nn.Linear(network.config.width, size) for size in network.schema.node_sizes
+        )
 
     def forward(self, context: Context) -> Mapping[str, Tensor]:
         network = require_summary("masked", self.channels, context.summary)
@@ -63,7 +65,7 @@ class Masked(Regulariser):
     @full_precision
     def costs(self, nodes: Float[Tensor, "b m d"], batch: DenseBatch) -> Float[Tensor, "b m"]:
         """Nats that it takes to tell each node's categories from what the network knows of it."""
-        known = nodes.to(self.heads[0].weight.dtype)
+        known = nodes.to(next(self.parameters()).dtype)
         each = [
             nn.functional.cross_entropy(head(known).mT, batch.nodes[..., channel], reduction="none")
             for channel, head in enumerate(self.heads)

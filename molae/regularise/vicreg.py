@@ -74,7 +74,7 @@ class VICReg(Regulariser):
     @full_precision
     def compare(self, first: Float[Tensor, "b c"], other: Float[Tensor, "b c"]) -> dict[str, Tensor]:
         """The three terms, for the summaries of two views."""
-        precision = self.expand[0].weight.dtype
+        precision = next(self.parameters()).dtype
         views = [self.expand(each.to(precision)) for each in (first, other)]
         return {
             "invariance": self.config.invariance * (views[0] - views[1]).square().mean(),

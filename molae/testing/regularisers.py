@@ -44,13 +44,14 @@ def check_regulariser(
         5 checks passed, 0 failed
     """
     codes = random_codes(GRAPHS, code_size)
-    told = {"regulariser": regulariser, "codes": codes, "summary": summary}
     return run_checks(
         {
-            "assert_terms_mirror": partial(assert_terms_mirror, **told, odd_size=odd_size),
-            "assert_terms_repeat": partial(assert_terms_repeat, **told),
-            "assert_noise_seeded": partial(assert_noise_seeded, **told),
-            "assert_regulariser_gradients": partial(assert_regulariser_gradients, **told),
+            "assert_terms_mirror": partial(assert_terms_mirror, regulariser, codes, odd_size, summary),
+            "assert_terms_repeat": partial(assert_terms_repeat, regulariser, codes, summary),
+            "assert_noise_seeded": partial(assert_noise_seeded, regulariser, codes, summary),
+            "assert_regulariser_gradients": partial(
+                assert_regulariser_gradients, regulariser, codes, summary
+            ),
             "assert_described": partial(assert_described, regulariser, codes),
         }
     )
@@ -92,13 +93,13 @@ def assert_noise_seeded(
     """Noise and views come from the generator that is given, and from nowhere else."""
     before = torch.random.get_rng_state()
     first, again = (_perturbed(frozen(regulariser, torch.float64), codes) for _ in range(2))
-    drawn = [
+    drawn, same = (
         _terms(regulariser, _context(codes, summary)._replace(generator=torch.Generator().manual_seed(0)))
         for _ in range(2)
-    ]
+    )
     if not torch.equal(first, again):
         raise ContractViolation("the same seed gives other noise")
-    _require_equal(*drawn, "with the same seed")
+    _require_equal(drawn, same, "with the same seed")
     if not torch.equal(before, torch.random.get_rng_state()):
         raise ContractViolation("the noise or a view takes from the random numbers of others")
     if first.shape != codes.shape or not bool(first.isfinite().all()):
