@@ -78,7 +78,9 @@ class Autoencoder(nn.Module):
         self.targets = TargetHead(self.encoder.summary_size, len(schema.targets)) if taught else None
         self.regulariser = None
         if config.regulariser is not None:
-            self.regulariser = REGULARISERS.build(config.regulariser, self.encoder.channels)
+            self.regulariser = REGULARISERS.build(
+                config.regulariser, self.encoder.channels, self.encoder.summary
+            )
 
     def encode(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch (see `molae.encoder.Encoder.forward`)."""
@@ -99,8 +101,8 @@ class Autoencoder(nn.Module):
 
         Args:
             batch: The graphs.
-            generator: Decides which batches are mirrored, and gives the noise on the code; there is neither
-                without it.
+            generator: Decides which batches are mirrored, and gives the noise on the code and the views that
+                a regulariser compares; there is none of these without it.
             step: Number of the training step, by which terms of the regulariser are weighed; None for after
                 all its schedules.
         Returns:
@@ -115,7 +117,9 @@ class Autoencoder(nn.Module):
         encoding, aligned, _ = self._reconstruct(batch, generator)
         terms = {**self._terms(encoding, aligned, batch), **encoding.losses}
         if self.regulariser is not None:
-            terms |= self.regulariser(Context(encoding.invariant, step))
+            terms |= self.regulariser(
+                Context(encoding.invariant, step, batch, self.encoder.summary, generator)
+            )
         means = {name: term.mean() for name, term in terms.items()}
         return {"loss": torch.stack(list(means.values())).sum(), **means}
 

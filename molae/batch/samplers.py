@@ -6,14 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-WINDOW = 16
-"""Batches whose graphs are sorted by size together: more waste less padding, fewer mix sizes better."""
-
 
 class BucketSampler:
     """Batches of graphs of similar size, with random access by step.
 
-    Every epoch is a permutation of the graphs drawn from the seed; its windows of `WINDOW` batches are sorted
+    Every epoch is a permutation of the graphs drawn from the seed; its windows of so many batches are sorted
     by size and cut into batches, which then come in random order. The graphs left over at the end of an
     epoch, fewer than a batch, differ from epoch to epoch. Nothing but the step is needed to go on where a
     run stopped.
@@ -22,6 +19,8 @@ class BucketSampler:
         sizes: Number of nodes of each graph, shape (graphs,).
         batch_size: Graphs in a batch; fewer only where there are not as many graphs.
         seed: Seed of the order.
+        window: Batches whose graphs are sorted by size together: more waste less padding, fewer mix sizes
+            better.
 
     Example:
         >>> sampler = BucketSampler(np.array([3, 9, 3, 9]), batch_size=2, seed=0)
@@ -29,12 +28,13 @@ class BucketSampler:
         [0, 1, 2, 3]
     """
 
-    def __init__(self, sizes: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(self, sizes: np.ndarray, batch_size: int, seed: int, window: int = 16) -> None:
         if len(sizes) == 0 or batch_size < 1:
             raise ValueError(f"expected graphs and a positive batch size, got {len(sizes)} and {batch_size}")
         self.sizes = np.asarray(sizes)
         self.batch_size = min(batch_size, len(sizes))
         self.seed = seed
+        self.window = window
         self._epoch = lru_cache(maxsize=2)(self._order_epoch)
 
     @property
@@ -53,7 +53,9 @@ class BucketSampler:
         kept = random.permutation(len(self.sizes))[: self.batches_per_epoch * self.batch_size]
         windows = [
             window[np.argsort(self.sizes[window], kind="stable")]
-            for window in np.split(kept, range(WINDOW * self.batch_size, len(kept), WINDOW * self.batch_size))
+            for window in np.split(
+                kept, range(self.window * self.batch_size, len(kept), self.window * self.batch_size)
+            )
         ]
         batches = np.concatenate(windows).reshape(-1, self.batch_size)
         return batches[random.permutation(len(batches))]

@@ -75,10 +75,15 @@ class Summary(nn.Module):
     Args:
         config: Configuration.
         schema: What the graphs carry.
+
+    Attributes:
+        config: Configuration.
+        schema: What the graphs carry.
     """
 
     def __init__(self, config: SummaryConfig, schema: Schema) -> None:
         super().__init__()
+        self.config, self.schema = config, schema
         self.embed = NodeEmbedding(schema.node_sizes, schema.numbers, config.width)
         self.walk = nn.Linear(WALKS, config.width, bias=False)
         self.layers = nn.ModuleList(
@@ -91,13 +96,26 @@ class Summary(nn.Module):
         for parameter in self.head[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, batch: DenseBatch) -> Float[Tensor, "b c"]:
-        """Returns the channels; they depend on what nodes and edges carry alone, not on positions."""
+    def forward(self, batch: DenseBatch, hidden: Bool[Tensor, "b m"] | None = None) -> Float[Tensor, "b c"]:
+        """Returns the channels; they depend on what nodes and edges carry alone, not on positions (`hidden`:
+        see `nodes`)."""
+        return self.head(_pool(self.nodes(batch, hidden), batch.mask))
+
+    def nodes(self, batch: DenseBatch, hidden: Bool[Tensor, "b m"] | None = None) -> Float[Tensor, "b m d"]:
+        """Returns what each node knows of itself and its surroundings.
+
+        Args:
+            batch: The graphs.
+            hidden: Nodes whose categories and numbers are withheld.
+        """
+        own = self.embed(batch.nodes, batch.numbers)
+        if hidden is not None:
+            own = own.masked_fill(hidden.unsqueeze(2), 0.0)
         connected = (batch.edges > 0).to(self.walk.weight.dtype)
-        nodes = self.embed(batch.nodes, batch.numbers) + self.walk(self._return_probabilities(connected))
+        nodes = own + self.walk(self._return_probabilities(connected))
         for layer in self.layers:
             nodes = layer(nodes, batch.edge_list, batch.edge_features)
-        return self.head(_pool(self.norm(nodes), batch.mask))
+        return self.norm(nodes)
 
     @full_precision
     def _return_probabilities(self, connected: Float[Tensor, "b m m"]) -> Float[Tensor, "b m w"]:

@@ -5,6 +5,17 @@ below.
 """
 
 from molae.regularise.base import REGULARISERS, Context, Regulariser
+from molae.regularise.distance_covariance import DistanceCovariance
+from molae.regularise.masked import Masked
 from molae.regularise.variational import VariationalRegulariser
+from molae.regularise.vicreg import VICReg
 
-__all__ = ["REGULARISERS", "Context", "Regulariser", "VariationalRegulariser"]
+__all__ = [
+    "REGULARISERS",
+    "Context",
+    "DistanceCovariance",
+    "Masked",
+    "Regulariser",
+    "VICReg",
+    "VariationalRegulariser",
+]

@@ -10,6 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from molae.batch.dense import DenseBatch
+from molae.errors import ConfigError
+from molae.nn.channels import CodeChannels
+from molae.nn.summary import Summary
 from molae.registry import Registry
 
 
@@ -17,18 +21,27 @@ class Context(NamedTuple):
     """What a regulariser is told of a batch.
 
     Attributes:
-        code: The codes, without noise.
+        code: The codes, without noise; those of the summary come first.
         step: Number of the training step, counted from 0; None for after all schedules.
+        batch: The graphs.
+        summary: The network of the summary, for other views of the graphs; None where the codes have none.
+        generator: Draws the views, on the device of the codes; without it nothing is drawn, and every view
+            is the graph itself.
     """
 
     code: Float[Tensor, "b d"]
     step: int | None
+    batch: DenseBatch
+    summary: Summary | None = None
+    generator: torch.Generator | None = None
 
 
 class Regulariser(nn.Module):
     """Adds terms to the loss and, in training, noise to the code; at evaluation it has no part.
 
-    Mirror images have codes with the odd channels negated: terms do not change with their signs.
+    Mirror images have codes with the odd channels negated: terms do not change with their signs. The registry
+    builds it from its configuration, the channels of the code, and the network of the summary or None, of
+    which it keeps no more than sizes: the network itself comes with each batch.
     """
 
     @abstractmethod
@@ -61,6 +74,20 @@ class Regulariser(nn.Module):
             Figures by name.
         """
         return {}
+
+
+def require_summary(name: str, channels: CodeChannels, summary: Summary | None) -> Summary:
+    """The network of the summary.
+
+    Raises:
+        ConfigError: If the code has no summary, naming the regulariser that is about it.
+    """
+    if summary is None or not channels.summary:
+        raise ConfigError(
+            f"the regulariser {name!r} is about the summary, and the code has none: give the encoder one,"
+            " as in encoder = {name = 'slots', summary = {size = 112}}"
+        )
+    return summary
 
 
 REGULARISERS: Registry[Regulariser] = Registry("regulariser")

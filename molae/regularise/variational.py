@@ -19,6 +19,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor, nn
 
 from molae.nn.channels import CodeChannels
+from molae.nn.summary import Summary
 from molae.ops import full_precision
 from molae.registry import Config
 from molae.regularise.base import REGULARISERS, Context, Regulariser
@@ -53,9 +54,12 @@ class VariationalRegulariser(Regulariser):
     Args:
         config: Configuration.
         channels: Channels of the code.
+        summary: Has no part here.
     """
 
-    def __init__(self, config: VariationalConfig, channels: CodeChannels) -> None:
+    def __init__(
+        self, config: VariationalConfig, channels: CodeChannels, summary: Summary | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.even_size = channels.summary + channels.even

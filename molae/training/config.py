@@ -22,6 +22,8 @@ class TrainingConfig(Config):
     Attributes:
         steps: Number of updates.
         batch_size: Graphs in a batch, over all processes together.
+        window: Batches whose graphs are sorted by size together: more waste less padding, fewer mix sizes
+            better.
         learning_rate: Largest learning rate, reached after the warm-up.
         final_learning_rate: Learning rate at the last step, reached along a cosine.
         warmup_steps: Steps over which the learning rate rises linearly.
@@ -47,6 +49,7 @@ class TrainingConfig(Config):
 
     steps: PositiveInt = 100_000
     batch_size: PositiveInt = 256
+    window: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: NonNegativeFloat = 1e-5
     warmup_steps: NonNegativeInt = 500

@@ -67,7 +67,9 @@ class Loop:
         self.output = output
         self.progress = Progress(step=0, config=config.model_dump(mode="json"))
         self._dataset = training
-        self._sampler = BucketSampler(training.sizes, self.settings.batch_size, self.settings.seed)
+        self._sampler = BucketSampler(
+            training.sizes, self.settings.batch_size, self.settings.seed, self.settings.window
+        )
         self._validate_on = Validator(fabric, validation, self.settings.batch_size)
         self._model = model.train()
         self._distributed = fabric.setup_module(model)

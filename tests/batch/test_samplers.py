@@ -44,6 +44,15 @@ def test_batches_hold_similar_sizes_in_no_order_of_size() -> None:
     assert (np.diff(largest) > 0).any()
 
 
+def test_a_narrower_window_mixes_sizes_more() -> None:
+    sizes = np.random.default_rng(0).integers(1, 51, 1600)
+    spread = [
+        np.mean([sizes[sampler.batch(step)].std() for step in range(16)])
+        for sampler in (BucketSampler(sizes, 100, 0, window) for window in (16, 4, 1))
+    ]
+    assert 4 * spread[0] < 2 * spread[1] < spread[2]
+
+
 @given(graphs=st.integers(4, 100), processes=st.integers(1, 4))
 def test_shares_make_up_the_batch_and_are_even(graphs: int, processes: int) -> None:
     batch = np.random.default_rng(0).permutation(graphs)

@@ -14,12 +14,13 @@ from molae.batch.schema import Schema
 from molae.decoder import DECODERS
 from molae.encoder import ENCODERS
 from molae.nn.channels import CodeChannels
+from molae.nn.summary import Summary, SummaryConfig
 from molae.registry import Registry
 from molae.regularise import REGULARISERS
 from molae.testing import ISOMER_SCHEMA, SCHEMA, all_graphs, attributed_schema, with_generic_weights
 from molae.types import Graph
 
-WIDTH, CODE = 16, 128
+WIDTH, CODE, SUMMARY = 16, 128, 24
 SMALL = {"width": WIDTH, "vectors": 4, "head_width": 32, "pair_width": 8}
 #: Settings under which a component is tested too, where it has them.
 VARIANTS = (
@@ -83,8 +84,13 @@ def decoder(config: dict, schema: Schema = SCHEMA) -> nn.Module:
     )
 
 
+def summary() -> Summary:
+    return with_generic_weights(seeded(lambda: Summary(SummaryConfig(size=SUMMARY, width=WIDTH), SCHEMA)))
+
+
 def regulariser(config: dict, odd: int) -> nn.Module:
-    return with_generic_weights(seeded(lambda: REGULARISERS.build(config, CodeChannels(0, CODE - odd, odd))))
+    channels = CodeChannels(SUMMARY, CODE - SUMMARY - odd, odd)
+    return with_generic_weights(seeded(lambda: REGULARISERS.build(config, channels, summary())))
 
 
 def autoencoder(

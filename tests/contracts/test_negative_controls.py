@@ -530,6 +530,18 @@ class NoiseOfItsOwn(BrokenRegulariser):
         return code + 1e-3 * torch.randn_like(code)
 
 
+class ViewsOfItsOwn(BrokenRegulariser):
+    def forward(self, context):
+        if context.generator is None:
+            return self.sound(context)
+        return {"view": context.code.square().sum() * torch.rand(())}
+
+
+class CountsPadding(BrokenRegulariser):
+    def forward(self, context):
+        return {"slots": context.code.square().mean() * context.batch.mask.shape[1]}
+
+
 class EndlessGradient(BrokenRegulariser):
     def forward(self, context):
         return {"norm": context.code.square().sum(1).sqrt()}
@@ -546,6 +558,8 @@ class DescribesTheFirst(BrokenRegulariser):
         (SignedTerms, "assert_terms_mirror"),
         (ChanceTerms, "assert_terms_repeat"),
         (NoiseOfItsOwn, "assert_noise_seeded"),
+        (ViewsOfItsOwn, "assert_noise_seeded"),
+        (CountsPadding, "assert_terms_repeat"),
         (EndlessGradient, "assert_regulariser_gradients"),
         (DescribesTheFirst, "assert_described"),
     ],

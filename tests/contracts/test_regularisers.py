@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from registered import CODE, described, regulariser, settings
+from registered import CODE, described, regulariser, settings, summary
 
 from molae.regularise import REGULARISERS
 from molae.testing import check_regulariser
@@ -14,4 +14,4 @@ CONFIGS = [config for name in REGULARISERS for config in settings(REGULARISERS, 
 @pytest.mark.parametrize("odd", [0, CODE // 4])
 @pytest.mark.parametrize("config", CONFIGS, ids=map(described, CONFIGS))
 def test_regulariser_keeps_its_contract(config, odd):
-    check_regulariser(regulariser(config, odd), CODE, odd).require()
+    check_regulariser(regulariser(config, odd), CODE, odd, summary()).require()

@@ -44,16 +44,16 @@ def test_the_divergence_counts_late_and_slowly():
     regulariser, code = variational(weight=2.0, free_nats=0.0, delay=10, rise=20), torch.randn(5, 8)
     whole = 2 * regulariser.divergence(code).sum(1).mean()
     for step, share in ((0, 0.0), (10, 0.0), (15, 0.25), (30, 1.0), (500, 1.0), (None, 1.0)):
-        term = regulariser(Context(code, step))["divergence"]
+        term = regulariser(Context(code, step, molecules()))["divergence"]
         torch.testing.assert_close(term, share * whole)
     at_once = variational(weight=2.0, free_nats=0.0, delay=0, rise=0)
-    torch.testing.assert_close(at_once(Context(code, 0))["divergence"], whole)
+    torch.testing.assert_close(at_once(Context(code, 0, molecules()))["divergence"], whole)
 
 
 def test_channels_are_not_pressed_below_their_free_nats():
     regulariser = variational(weight=1.0, free_nats=1e3)
     code = torch.randn(5, 8, requires_grad=True)
-    term = regulariser(Context(code, None))["divergence"]
+    term = regulariser(Context(code, None, molecules()))["divergence"]
     term.backward()
     assert term.item() == pytest.approx(8e3)
     assert not code.grad.any()
