@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from molae.cli.fit import (
+    FineTune,
     Split,
     SplitColumn,
     Targets,
@@ -275,6 +276,7 @@ def properties(
     test_size: TestSize = 0.2,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of splits to measure on.")] = 3,
     task: TaskOption = TaskName.auto,
+    fine_tune: FineTune = False,
     smiles_column: SmilesColumn = None,
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
@@ -303,6 +305,7 @@ def properties(
             split=chosen,
             seeds=seeds,
             task=task.value,
+            fine_tune=fine_tune,
             batch_size=batch_size,
             device=device.value,
             progress=progress,

@@ -70,6 +70,10 @@ TimeColumn = Annotated[
     typer.Option("--time-column", metavar="COL", help="Column of dates or numbers; the latest test."),
 ]
 TestSize = Annotated[float, typer.Option("--test-size", help="Share of the molecules that test.")]
+FineTune = Annotated[
+    bool,
+    typer.Option("--fine-tune", help="Teach networks of the model's summary the targets too: minutes."),
+]
 TaskOption = Annotated[TaskName, typer.Option("--task", help="What the targets are; auto looks at them.")]
 
 
@@ -93,6 +97,7 @@ def fit(
         ClassWeightName,
         typer.Option("--class-weight", help="balanced: rare classes count as much as common ones."),
     ] = ClassWeightName.none,
+    fine_tune: FineTune = False,
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of the intervals that should hold the truth.")
     ] = 0.9,
@@ -119,7 +124,7 @@ def fit(
     from molae.cli.terminal import Terminal
 
     terminal = Terminal(verbose, quiet)
-    recipe = Recipe(features, estimator.value, class_weight.value, coverage, seed)
+    recipe = Recipe(features, estimator.value, class_weight.value, coverage, seed, fine_tune)
     chosen = split_options(split, split_column, time_column, test_size, seed)
     with terminal.progress("computing features") as progress:
         report = fit_file(

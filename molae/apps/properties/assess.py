@@ -110,6 +110,7 @@ class Labelled:
             recipe,
             class_count=self.class_count,
             rows=molecules.rows + 1,
+            network=molecules.network,
         )
 
 
@@ -202,9 +203,12 @@ def learning_curve(assessment: Assessment, seed: int) -> list[dict[str, float]]:
         assessment: What was measured on all of it.
         seed: Seed of the order in which molecules come.
     Returns:
-        For each size its `count` and the `rmse` or, for a classification, the `log_loss`.
+        For each size its `count` and the `rmse` or, for a classification, the `log_loss`; nothing of
+        fine-tuned networks, which would have to be trained anew for each size.
     """
     data, split, model = assessment.data, assessment.split, assessment.model
+    if model.tuned is not None:
+        return []
     order = np.random.default_rng(seed).permutation(split.train)
     test, truth = data.part(split.test)
     points = []

@@ -28,6 +28,7 @@ class _PropertyEstimator(BaseEstimator):
     features: str
     estimator: Literal["auto", "ridge", "gp", "boosting"]
     groups: Groups
+    fine_tune: bool
     batch_size: int
     device: str
     num_workers: int
@@ -45,13 +46,13 @@ class _PropertyEstimator(BaseEstimator):
             raise DataError(f"{len(molecules.rows)} molecules, but {len(y)} labels")
         groups = SplitPlan(self.groups).groups(molecules)
         self.property_model_: PropertyModel = fit_property(
-            molecules.blocks, y, groups, recipe, class_count=class_count
+            molecules.blocks, y, groups, recipe, class_count=class_count, network=molecules.network
         )
         self.n_features_in_ = 1
         return self
 
     def _describe(self, X: Any) -> Described:
-        featuriser = Featuriser(self._recipe().blocks, self.model, self.device, self.batch_size)
+        featuriser = Featuriser(self._recipe().inputs, self.model, self.device, self.batch_size)
         molecules = describe(one_column(X), featuriser, self.num_workers, self.seed)
         for place, error in molecules.errors.items():
             raise RowError(f"molecule {place}: {error.reason}", error.kind) from error
@@ -88,6 +89,7 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         coverage: Share of the intervals that should hold the truth.
         groups: What is held out together to calibrate the intervals: molecules of one `scaffold`, so that
             they hold for new scaffolds; or only repeated ones (`random`), for molecules like those fitted on.
+        fine_tune: Whether networks of the model's summary are taught the property too: minutes, not seconds.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         num_workers: Further processes that read molecules and make conformers.
@@ -105,6 +107,7 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
         coverage: float = COVERAGE,
         groups: Groups = "scaffold",
+        fine_tune: bool = False,
         batch_size: int = BATCH_SIZE,
         device: str = "auto",
         num_workers: int = 0,
@@ -115,13 +118,20 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         self.estimator = estimator
         self.coverage = coverage
         self.groups = groups
+        self.fine_tune = fine_tune
         self.batch_size = batch_size
         self.device = device
         self.num_workers = num_workers
         self.seed = seed
 
     def _recipe(self) -> Recipe:
-        return Recipe(self.features, self.estimator, coverage=self.coverage, seed=self.seed)
+        return Recipe(
+            self.features,
+            self.estimator,
+            coverage=self.coverage,
+            seed=self.seed,
+            fine_tune=self.fine_tune,
+        )
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fits the model.
@@ -173,6 +183,8 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
             the decision; probabilities are those of the training molecules all the same.
         groups: What is held out together to calibrate: molecules of one `scaffold`, or only repeated ones
             (`random`).
+        fine_tune: Whether networks of the model's summary are taught the classes too, two of them: minutes,
+            not seconds.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         num_workers: Further processes that read molecules and make conformers.
@@ -187,6 +199,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
         estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
         class_weight: ClassWeight = "none",
         groups: Groups = "scaffold",
+        fine_tune: bool = False,
         batch_size: int = BATCH_SIZE,
         device: str = "auto",
         num_workers: int = 0,
@@ -197,13 +210,16 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
         self.estimator = estimator
         self.class_weight = class_weight
         self.groups = groups
+        self.fine_tune = fine_tune
         self.batch_size = batch_size
         self.device = device
         self.num_workers = num_workers
         self.seed = seed
 
     def _recipe(self) -> Recipe:
-        return Recipe(self.features, self.estimator, self.class_weight, seed=self.seed)
+        return Recipe(
+            self.features, self.estimator, self.class_weight, seed=self.seed, fine_tune=self.fine_tune
+        )
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fits the model.

@@ -32,6 +32,8 @@ RECIPES = (
     Recipe("descriptors+ecfp"),
     Recipe("code+descriptors+ecfp"),
 )
+#: The same with networks fine-tuned.
+FINE_TUNED = (Recipe("code", fine_tune=True), Recipe("code+descriptors+ecfp", fine_tune=True))
 
 
 def evaluate_properties(
@@ -42,6 +44,7 @@ def evaluate_properties(
     split: SplitOptions | None = None,
     seeds: int = 3,
     task: Task = "auto",
+    fine_tune: bool = False,
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
     progress: Progress = no_progress,
@@ -55,6 +58,7 @@ def evaluate_properties(
         split: How test parts are chosen; its seed is the first of the seeds.
         seeds: Number of splits; a split by a column or by time is one and the same for every seed.
         task: What to take the targets for.
+        fine_tune: Whether to measure fine-tuned networks too, which takes minutes a split.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         progress: Told after every few rows.
@@ -69,13 +73,15 @@ def evaluate_properties(
     split = split or SplitOptions()
     origin = origin_of(model, BLOCKS, source.seed)
     columns = [*dict.fromkeys(targets), *([split.column] if split.column else [])]
-    table = read_table(source, Featuriser(BLOCKS, model, device, batch_size), columns, progress)
+    recipes = (*RECIPES, *FINE_TUNED) if fine_tune else RECIPES
+    blocks = dict.fromkeys(name for recipe in recipes for name in recipe.inputs)
+    table = read_table(source, Featuriser(blocks, model, device, batch_size), columns, progress)
     summary = table.molecules.summary
     logger.info("%s: %s", source.path, summary)
     plan = split.plan(table)
     plans = [replace(plan, seed=split.seed + number) for number in range(seeds)]
     found = [
-        _evaluate(labelled(table.molecules, table.target(name, task)), plans)
+        _evaluate(labelled(table.molecules, table.target(name, task)), plans, recipes)
         for name in dict.fromkeys(targets)
     ]
     return without_nan(
@@ -90,13 +96,13 @@ def evaluate_properties(
     )
 
 
-def _evaluate(data: Labelled, plans: Sequence[SplitPlan]) -> dict[str, Any]:
+def _evaluate(data: Labelled, plans: Sequence[SplitPlan], recipes: Sequence[Recipe]) -> dict[str, Any]:
     methods: dict[str, list[dict[str, float]]] = {}
     splits = []
     for plan in plans:
         split = plan.split(data.molecules, data.places)
         splits.append((data.molecules.rows[split.test] + 1).tolist())
-        for name, run in _methods(data, split, plan).items():
+        for name, run in _methods(data, split, plan, recipes).items():
             logger.info("%s, seed %d: %s", data.target.name, plan.seed, name)
             methods.setdefault(name, []).append(run())
     return {
@@ -111,7 +117,9 @@ def _evaluate(data: Labelled, plans: Sequence[SplitPlan]) -> dict[str, Any]:
     }
 
 
-def _methods(data: Labelled, split: Split, plan: SplitPlan) -> dict[str, Callable[[], dict[str, float]]]:
+def _methods(
+    data: Labelled, split: Split, plan: SplitPlan, recipes: Sequence[Recipe]
+) -> dict[str, Callable[[], dict[str, float]]]:
     """What to run, by name."""
 
     def baseline(name: str) -> Callable[[], dict[str, float]]:
@@ -121,8 +129,9 @@ def _methods(data: Labelled, split: Split, plan: SplitPlan) -> dict[str, Callabl
         return lambda: _measure_recipe(data, split, plan, replace(chosen, seed=plan.seed))
 
     runs = {name: baseline(name) for name in BASELINES}
-    for chosen in RECIPES:
-        runs[f"{chosen.features}, {_called(chosen, data)}"] = recipe(chosen)
+    for chosen in recipes:
+        tuned = ", fine-tuned" if chosen.fine_tune else ""
+        runs[f"{chosen.features}, {_called(chosen, data)}{tuned}"] = recipe(chosen)
     return runs
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import UInt8
 from rdkit import Chem
 
 from molae.apps.embed import BATCH_SIZE, embed_read
@@ -23,13 +24,15 @@ from molae.apps.molecules import (
     molecule_workers,
 )
 from molae.apps.properties.scaling import Blocks
+from molae.apps.properties.tuning import pack_graph, packed_size
 from molae.apps.rows import Progress, Summary, no_progress
 from molae.autoencoder import Autoencoder
 from molae.batch.schema import Schema
 from molae.chem.descriptors import DESCRIPTOR_NAMES, FINGERPRINT_SIZE, descriptors, fingerprint_counts
 from molae.chem.parse import MAX_ATOMS
 from molae.chem.scaffolds import scaffold, skeleton
-from molae.errors import RowError
+from molae.errors import ConfigError, RowError
+from molae.nn.summary import Summary as SummaryNetwork
 
 #: What is read where no code is wanted: any molecule that a model could take, without a conformer.
 _WITHOUT_MODEL = molecule_schema(MAX_ATOMS, coordinates=False)
@@ -39,7 +42,7 @@ class Featuriser:
     """Computes blocks of features of molecules that were read.
 
     Args:
-        names: Blocks wanted: `code`, `descriptors`, `ecfp`.
+        names: Blocks wanted: `code`, `descriptors`, `ecfp`; `graph` for packed graphs to fine-tune on.
         model: Name, path, or loaded model that codes come from; not looked at where no code is wanted.
         device: Where the model runs.
         batch_size: Molecules that the model takes at once.
@@ -61,6 +64,13 @@ class Featuriser:
         self.descriptor_names = tuple(descriptor_names)
         self._model: Autoencoder | None = open_model(model, device) if "code" in self.names else None
         self._batch_size = batch_size
+        if "graph" in self.names and self.network is None:
+            raise ConfigError("this model has no summary to fine-tune: take graph, molecule or molecule-qm9")
+
+    @property
+    def network(self) -> SummaryNetwork | None:
+        """The network of the summary, or None where there is none."""
+        return self._model.encoder.summary if self._model else None
 
     @property
     def schema(self) -> Schema:
@@ -78,6 +88,8 @@ class Featuriser:
 
     def size(self, name: str) -> int:
         """Number of columns of a block."""
+        if name == "graph":
+            return packed_size(self.schema)
         if name == "code" and self._model:
             return self._model.encoder.summary_size or self._model.config.code_size
         return len(self.descriptor_names) if name == "descriptors" else FINGERPRINT_SIZE
@@ -100,9 +112,20 @@ class Featuriser:
             for each, error in zip(read, errors, strict=True)
         ]
         for name in self.names:
-            if name != "code":
+            if name == "graph":
+                blocks[name] = self._pack(read, errors)
+            elif name != "code":
                 blocks[name] = self._describe(name, mols)
         return blocks, errors
+
+    def _pack(
+        self, read: Sequence[Molecule | RowError], errors: Sequence[RowError | None]
+    ) -> UInt8[np.ndarray, "n p"]:
+        values = np.zeros((len(read), packed_size(self.schema)), dtype=np.uint8)
+        for place, (each, error) in enumerate(zip(read, errors, strict=True)):
+            if isinstance(each, Molecule) and error is None:
+                values[place] = pack_graph(each.graph, self.schema)
+        return values
 
     def _describe(self, name: str, mols: Sequence[Chem.Mol | None]) -> np.ndarray:
         values = np.full((len(mols), self.size(name)), np.nan, dtype=np.float32)
@@ -128,6 +151,7 @@ class Described:
         blocks: Raw features.
         errors: Why a row of the input was left out, by its place.
         summary: Counts of the rows of the input.
+        network: The network of the summary that the code comes from, if any.
     """
 
     rows: np.ndarray
@@ -137,6 +161,7 @@ class Described:
     blocks: Blocks
     errors: dict[int, RowError] = field(default_factory=dict)
     summary: Summary = field(default_factory=Summary)
+    network: SummaryNetwork | None = None
 
     def take(self, places: np.ndarray) -> Described:
         """The molecules at some places."""
@@ -146,6 +171,7 @@ class Described:
             [self.scaffolds[place] for place in places],
             [self.skeletons[place] for place in places],
             {name: values[places] for name, values in self.blocks.items()},
+            network=self.network,
         )
 
 
@@ -188,7 +214,8 @@ class Gathering:
             for name in self._featuriser.names
         }
         rows = np.array(self._rows, dtype=np.int64)
-        return Described(rows, smiles, scaffolds, skeletons, blocks, self._errors, self._summary)
+        network = self._featuriser.network
+        return Described(rows, smiles, scaffolds, skeletons, blocks, self._errors, self._summary, network)
 
 
 def describe(

@@ -109,7 +109,7 @@ def fit_file(
     check_output(Path(output))
     origin = origin_of(model, recipe.blocks, source.seed)
     # The baselines need what the recipe may do without.
-    blocks = dict.fromkeys((*recipe.blocks, *(name for name in BLOCKS if name != "code")))
+    blocks = dict.fromkeys((*recipe.inputs, *(name for name in BLOCKS if name != "code")))
     featuriser = Featuriser(blocks, model, device, batch_size)
     columns = [*dict.fromkeys(targets), *([split.column] if split.column else [])]
     table = read_table(source, featuriser, columns, progress)
@@ -165,6 +165,7 @@ def _report(assessment: Assessment, plan: SplitPlan) -> dict[str, Any]:
                 "train_rows": rows[split.train].tolist(),
                 "test_rows": rows[split.test].tolist(),
             },
+            "fine_tuned": assessment.model.tuned and assessment.model.tuned.share,
             "warnings": warnings(assessment),
             "figures": assessment.figures,
             "baselines": assessment.baselines,

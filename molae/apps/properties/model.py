@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,12 +29,16 @@ from molae.apps.properties.heads import (
 )
 from molae.apps.properties.scaling import Blocks, Scaling, fit_scaling
 from molae.apps.properties.splits import folds
+from molae.apps.properties.tuning import TunedNetworks, fine_tune
 from molae.errors import ConfigError, DataError
+from molae.nn.summary import Summary
 from molae.registry import nearest
 
 TaskName = Literal["regression", "classification"]
 
 BLOCKS = ("code", "descriptors", "ecfp")
+GRAPHS = "graph"
+"""The packed graphs, beside the blocks of features: what is fine-tuned reads them."""
 HEADS: dict[str, type[Head]] = {"ridge": LinearHead, "gp": GaussianProcessHead, "boosting": TreesHead}
 FOLDS = 5
 COVERAGE = 0.9
@@ -52,6 +56,8 @@ class Recipe:
         class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`).
         coverage: Share of the intervals that should hold the truth.
         seed: Seed of all that is random.
+        fine_tune: Whether networks of the summary are taught the property too (see
+            `molae.apps.properties.tuning`); of two classes, with the Gaussian process alone.
     """
 
     features: str = "code+descriptors+ecfp"
@@ -59,6 +65,7 @@ class Recipe:
     class_weight: ClassWeight = "none"
     coverage: float = COVERAGE
     seed: int = 0
+    fine_tune: bool = False
 
     def __post_init__(self) -> None:
         if unknown := [block for block in self.blocks if block not in BLOCKS]:
@@ -72,11 +79,18 @@ class Recipe:
             raise ConfigError(f"class weight: expected none or balanced, got {self.class_weight!r}")
         if not 0 < self.coverage < 1:
             raise ConfigError(f"coverage: expected a share between 0 and 1, got {self.coverage}")
+        if self.fine_tune and "code" not in self.blocks:
+            raise ConfigError("fine-tuning goes on from the code: have it among the features")
 
     @property
     def blocks(self) -> tuple[str, ...]:
         """The blocks of features, in order."""
         return tuple(self.features.split("+"))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What is to be known of molecules: the blocks, and the graphs where networks are fine-tuned."""
+        return (*self.blocks, GRAPHS) if self.fine_tune else self.blocks
 
     def estimator_for(self, class_count: int) -> EstimatorName:
         """The estimator, once the number of classes is known, 0 for a regression.
@@ -84,6 +98,8 @@ class Recipe:
         Raises:
             ConfigError: If there is none of this kind for so many.
         """
+        if self.fine_tune and class_count and (class_count > 2 or self.estimator not in ("auto", "gp")):
+            raise ConfigError("fine-tuning tells two classes apart, with the estimator gp: leave it out")
         if self.estimator == "auto":
             return "gp" if class_count <= 2 else "ridge"
         if self.estimator == "gp" and class_count > 2:
@@ -126,6 +142,7 @@ class PropertyModel:
         factor: Half the width of an interval in units of the error to expect; 0 for a classification.
         probabilities: From scores to probabilities, or None for a regression.
         training: The training molecules.
+        tuned: Fine-tuned networks to join with the head, or None.
     """
 
     task: TaskName
@@ -135,6 +152,7 @@ class PropertyModel:
     factor: float
     probabilities: Probabilities | None
     training: Training
+    tuned: TunedNetworks | None = None
 
     @property
     def class_count(self) -> int:
@@ -145,12 +163,14 @@ class PropertyModel:
         """Predicts molecules.
 
         Args:
-            blocks: Raw features, those of the recipe at least, finite but for gaps in the descriptors.
+            blocks: Raw features, the inputs of the recipe at least, finite but for gaps in the descriptors.
         Returns:
             The predictions.
         """
         features = self.scaling(blocks)
         scores = self.head.scores(features)
+        if self.tuned is not None:
+            scores = self.tuned.join(scores, blocks[GRAPHS])
         distance, place = self.training.nearest(features)
         rows = self.training.rows[place]
         none = np.empty(0)
@@ -177,6 +197,7 @@ def fit_property(
     *,
     class_count: int = 0,
     rows: np.ndarray | None = None,
+    network: Summary | None = None,
 ) -> PropertyModel:
     """Fits a model, and calibrates it on errors of molecules held out group by group.
 
@@ -187,6 +208,7 @@ def fit_property(
         recipe: How to fit.
         class_count: Number of classes, 0 for a regression.
         rows: Row numbers of the molecules, or None to count from 0.
+        network: The network of the summary, where the recipe says to fine-tune it.
     Returns:
         The model.
     Raises:
@@ -200,23 +222,29 @@ def fit_property(
     features = scaling(blocks)
     head = _fit_head(features, target, scaling, recipe, class_count, {})
     held = _held_out(blocks, target, groups, recipe, class_count, head.tuned())
+    tuned = None
+    if recipe.fine_tune and network is not None:
+        graphs, aim = blocks[GRAPHS], target.astype(np.float64)
+        tuned, joined = fine_tune(network, graphs, aim, groups, held.scores, FOLDS, recipe.seed)
+        held = replace(held, scores=joined)
     errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
     numbers = np.arange(len(target)) if rows is None else rows
     training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
     if task == "classification":
         probabilities = fit_probabilities(held.scores, target, class_count)
-        return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training)
+        return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training, tuned)
     spread = held.spread
     if spread is None:
         errors, spread = training.errors, training.difficulty(training.points, itself=True)
     factor = conformal_factor(errors, np.maximum(spread, 1e-12), recipe.coverage)
-    return PropertyModel(task, recipe, scaling, head, factor, None, training)
+    return PropertyModel(task, recipe, scaling, head, factor, None, training, tuned)
 
 
 def fit_scores(
     blocks: Blocks, target: np.ndarray, recipe: Recipe, class_count: int, tuned: dict[str, Any]
 ) -> Callable[[Blocks], np.ndarray]:
-    """Fits without calibration, with settings that were found before; gives what scores molecules."""
+    """Fits frozen features without calibration, with settings that were found before; gives what scores
+    molecules."""
     scaling = fit_scaling(blocks, recipe.blocks)
     head = _fit_head(scaling(blocks), target, scaling, recipe, class_count, tuned)
     return lambda others: head.scores(scaling(others))

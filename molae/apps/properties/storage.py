@@ -19,6 +19,7 @@ from molae.apps.origin import CodesOrigin
 from molae.apps.properties.calibration import Probabilities, Training
 from molae.apps.properties.model import HEADS, PropertyModel, Recipe
 from molae.apps.properties.scaling import Scaling
+from molae.apps.properties.tuning import TunedNetworks
 from molae.autoencoder import Autoencoder
 from molae.checkpoint import write_directory
 from molae.chem.descriptors import DESCRIPTOR_NAMES
@@ -26,7 +27,7 @@ from molae.errors import CheckpointError, DataError
 
 DESCRIPTION = "property_model.json"
 ARRAYS = "arrays.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _PACKAGES = ("molae", "rdkit", "scikit-learn", "numpy", "torch")
 
@@ -80,7 +81,7 @@ class StoredModel:
     @property
     def blocks(self) -> tuple[str, ...]:
         """Blocks of features that all targets need."""
-        return tuple(dict.fromkeys(name for each in self.targets for name in each.model.recipe.blocks))
+        return tuple(dict.fromkeys(name for each in self.targets for name in each.model.recipe.inputs))
 
 
 def origin_of(model: Model, blocks: Sequence[str], seed: int) -> FeatureOrigin:
@@ -227,6 +228,8 @@ def _take_apart(target: FittedTarget) -> tuple[dict[str, np.ndarray], dict[str, 
     arrays |= {"training/errors": training.errors, "training/rows": training.rows}
     if model.probabilities is not None:
         arrays |= {f"probabilities/{name}": getattr(model.probabilities, name) for name in ("bias", "prior")}
+    if model.tuned is not None:
+        arrays |= {f"tuned/{name}": value for name, value in model.tuned.weights.items()}
     return arrays, {
         "name": target.name,
         "task": model.task,
@@ -238,6 +241,7 @@ def _take_apart(target: FittedTarget) -> tuple[dict[str, np.ndarray], dict[str, 
         "probability_scale": model.probabilities.scale if model.probabilities else None,
         "typical_distance": training.typical,
         "training_molecules": len(training.points),
+        "fine_tuned": model.tuned and model.tuned.described(),
     }
 
 
@@ -247,6 +251,8 @@ def _put_together(description: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     training = _with_prefix(arrays, "training/")
     scale = description["probability_scale"]
     factor = description["interval_factor"]
+    # Models of the first format have no word of it.
+    tuned = description.get("fine_tuned")
     model = PropertyModel(
         task=description["task"],
         recipe=recipe,
@@ -263,6 +269,7 @@ def _put_together(description: Mapping[str, Any], arrays: Mapping[str, np.ndarra
             scaling.kept_sizes[0],
             description["typical_distance"],
         ),
+        tuned=tuned and TunedNetworks.from_described(tuned, _with_prefix(arrays, "tuned/")),
     )
     return FittedTarget(description["name"], tuple(description["classes"]), model)
 

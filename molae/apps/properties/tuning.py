@@ -1,0 +1,286 @@
+"""Fine-tuning: the network of the summary, and a linear head on it, taught the property itself.
+
+The summary alone is small. It starts as it was trained, its head as the ridge regression on the frozen
+summary, so that before the first step nothing is lost. One network is trained for each fold of the training
+molecules, on the others; predictions are averaged over the networks, and with the model of frozen features.
+How long to train and how much the networks count follow from the molecules that each was not trained on,
+two numbers from all of them, so that the errors of these still tell what to expect.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from molae.apps.properties.heads import fit_ridge
+from molae.apps.properties.splits import folds
+from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.nn.summary import Summary, SummaryConfig
+from molae.types import Graph
+
+logger = logging.getLogger("molae.apps")
+
+MOST_MOLECULES = 20_000
+"""Of more molecules, so many random ones are trained on."""
+
+_EPOCHS = 24
+_EPOCHS_BETWEEN = 4  # after so many, networks are tried on what they have not seen
+_BATCH = 32
+_RATE = 5e-4
+_AVERAGED = 0.98  # decay of the averaged weights, which are the ones that predict
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+_ROWS_AT_ONCE = 256
+
+
+def pack_graph(graph: Graph, schema: Schema) -> UInt8[np.ndarray, " p"]:
+    """A graph as one row of numbers: of nodes, of the category of each, of the edge of each pair."""
+    count, most = len(graph), schema.max_nodes
+    nodes = np.zeros((most, graph.nodes.shape[1]), dtype=np.uint8)
+    edges = np.zeros((most, most), dtype=np.uint8)
+    nodes[:count], edges[:count, :count] = graph.nodes, graph.edges
+    return np.concatenate([np.array([count], dtype=np.uint8), nodes.ravel(), edges[np.triu_indices(most, 1)]])
+
+
+def packed_size(schema: Schema) -> int:
+    """Length of such a row."""
+    most = schema.max_nodes
+    return 1 + most * len(schema.node_channels) + most * (most - 1) // 2
+
+
+def unpack_graphs(rows: UInt8[np.ndarray, "b p"], schema: Schema) -> DenseBatch:
+    """The graphs of rows that `pack_graph` made, padded to the largest of them."""
+    count, most = len(rows), schema.max_nodes
+    sizes, m = rows[:, 0].astype(np.int64), int(rows[:, 0].max(initial=1))
+    ends = 1 + most * len(schema.node_channels)
+    nodes = rows[:, 1:ends].reshape(count, most, -1)[:, :m].astype(np.int64)
+    upper = np.zeros((count, most, most), dtype=np.int64)
+    upper[(slice(None), *np.triu_indices(most, 1))] = rows[:, ends:]
+    edges = (upper + upper.transpose(0, 2, 1))[:, :m, :m]
+    place = torch.arange(m).expand(count, m)
+    return DenseBatch(
+        nodes=torch.from_numpy(nodes),
+        edges=torch.from_numpy(np.ascontiguousarray(edges)),
+        mask=place < torch.from_numpy(sizes)[:, None],
+        pos=None,
+        slot=place,
+        mirror_slot=place,
+        tie=torch.zeros_like(place),
+    )
+
+
+class TunedNetwork(nn.Module):
+    """A summary and a linear function of it, standardised.
+
+    Args:
+        summary: The network of the summary.
+    """
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, summary: Summary) -> None:
+        super().__init__()
+        self.summary = summary
+        self.register_buffer("centre", torch.zeros(summary.config.size))
+        self.register_buffer("scale", torch.ones(summary.config.size))
+        self.head = nn.Linear(summary.config.size, 1)
+
+    def forward(self, batch: DenseBatch) -> Float[Tensor, " b"]:
+        """Predicts the property, standardised."""
+        return self.head((self.summary(batch) - self.centre) / self.scale).squeeze(1)
+
+    @torch.no_grad()
+    def start(self, summaries: Float[np.ndarray, "n c"], target: Float[np.ndarray, " n"]) -> None:
+        """Sets the head to the ridge regression on frozen summaries."""
+        deviation = summaries.std(axis=0)
+        centre, scale = summaries.mean(axis=0), np.where(deviation > 1e-6, deviation, 1.0)
+        found = fit_ridge((summaries - centre) / scale, target)
+        for tensor, values in (
+            (self.centre, centre),
+            (self.scale, scale),
+            (self.head.weight, found.weights.T),
+            (self.head.bias, found.bias),
+        ):
+            tensor.copy_(torch.from_numpy(np.asarray(values)))
+
+
+@dataclass(frozen=True)
+class TunedNetworks:
+    """Fine-tuned networks, whose mean is joined with the score of frozen features.
+
+    Attributes:
+        share: How much the networks count, 0 to 1.
+        epochs: Passes over the molecules that they were trained for.
+        mean: Mean of the target.
+        deviation: Standard deviation of the target.
+        config: Configuration of the summary.
+        schema: What the graphs carry.
+        weights: Weights by name, those of all networks stacked.
+    """
+
+    share: float
+    epochs: int
+    mean: float
+    deviation: float
+    config: SummaryConfig
+    schema: Schema
+    weights: Mapping[str, np.ndarray]
+
+    def join(self, scores: Float[np.ndarray, "n 1"], graphs: UInt8[np.ndarray, "n p"]) -> np.ndarray:
+        """The scores of frozen features, joined with what the networks say of the graphs."""
+        return (1 - self.share) * scores + self.share * self._scores(graphs)[:, None]
+
+    def _scores(self, graphs: np.ndarray) -> np.ndarray:
+        network = TunedNetwork(Summary(self.config, self.schema)).eval()
+        count = len(self.weights["head.bias"])
+        found = np.zeros(len(graphs))
+        for number in range(count):
+            state = {name: torch.from_numpy(values[number]) for name, values in self.weights.items()}
+            network.load_state_dict(state)
+            found += _predict(network, graphs, self.schema) / count
+        return self.mean + self.deviation * found
+
+    def described(self) -> dict[str, Any]:
+        """All but the weights, as JSON can hold it."""
+        return {
+            **{name: getattr(self, name) for name in ("share", "epochs", "mean", "deviation")},
+            "config": self.config.model_dump(mode="json"),
+            "schema": self.schema.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_described(cls, described: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Self:
+        """The networks that `described` and `weights` tell of."""
+        own = dict(described)
+        config, schema = SummaryConfig(**own.pop("config")), Schema(**own.pop("schema"))
+        return cls(**own, config=config, schema=schema, weights=weights)
+
+
+class _Snapshot(NamedTuple):
+    """What a fold was like after some epochs: its predictions, and the weights that made them."""
+
+    held: np.ndarray
+    weights: dict[str, Tensor]
+
+
+def fine_tune(
+    network: Summary,
+    graphs: UInt8[np.ndarray, "n p"],
+    target: Float[np.ndarray, " n"],
+    groups: np.ndarray,
+    held_scores: Float[np.ndarray, "n 1"],
+    count: int,
+    seed: int,
+) -> tuple[TunedNetworks | None, Float[np.ndarray, "n 1"]]:
+    """Fine-tunes a network for each fold.
+
+    Args:
+        network: The network of the summary, which stays as it is.
+        graphs: Packed graphs of the training molecules.
+        target: Values, or 0 and 1 for two classes.
+        groups: Group of each molecule; molecules of one group are held out together.
+        held_scores: What models of frozen features say of each molecule, fitted without its fold.
+        count: Number of folds.
+        seed: Seed of the order of the molecules.
+    Returns:
+        The networks, or None if molecules that were held out are predicted no better with them; and the
+        joined scores of molecules held out.
+    """
+    mean, deviation = float(target.mean()), float(target.std()) or 1.0
+    aim = (target - mean) / deviation
+    start = copy.deepcopy(network).cpu().float()
+    summaries = _summarise(start, graphs)
+    parts = list(folds(groups, count))
+    runs: list[list[_Snapshot]] = []
+    for number, (fitted, held) in enumerate(parts):
+        logger.info("fine-tuning network %d of %d", number + 1, len(parts))
+        random = np.random.default_rng((seed, number))
+        fitted = np.sort(random.permutation(fitted)[:MOST_MOLECULES])
+        tuned = TunedNetwork(copy.deepcopy(start))
+        tuned.start(summaries[fitted], aim[fitted])
+        runs.append(
+            [
+                _Snapshot(_predict(each, graphs[held], start.schema), _state(each))
+                for each in _train(tuned, graphs[fitted], aim[fitted], start.schema, random)
+            ]
+        )
+    found = np.empty((len(runs[0]), len(target)))
+    for (_, held), run in zip(parts, runs, strict=True):
+        found[:, held] = [snapshot.held for snapshot in run]
+    place, share = _choose(mean + deviation * found, held_scores[:, 0], target)
+    if not share:
+        logger.info("fine-tuning does not help on molecules held out: frozen features alone are used")
+        return None, held_scores
+    weights = [run[place].weights for run in runs]
+    stacked = {name: torch.stack([each[name] for each in weights]).numpy() for name in weights[0]}
+    schema = start.schema.model_copy(update={"targets": ()})
+    epochs = (place + 1) * _EPOCHS_BETWEEN
+    networks = TunedNetworks(share, epochs, mean, deviation, start.config, schema, stacked)
+    joined = (1 - share) * held_scores[:, 0] + share * (mean + deviation * found[place])
+    return networks, joined[:, None]
+
+
+def _choose(found: np.ndarray, frozen: np.ndarray, target: np.ndarray) -> tuple[int, float]:
+    """Which snapshot, and how much it should count, by the squared error; 0 if nothing beats `frozen`."""
+    best, chosen = float(np.square(frozen - target).mean()), (0, 0.0)
+    for place, values in enumerate(found):
+        for share in _SHARES:
+            error = float(np.square((1 - share) * frozen + share * values - target).mean())
+            if error < best:
+                best, chosen = error, (place, share)
+    return chosen
+
+
+def _train(
+    network: TunedNetwork, graphs: np.ndarray, aim: np.ndarray, schema: Schema, random: np.random.Generator
+) -> Iterator[TunedNetwork]:
+    """Trains a network; gives the one of the averaged weights after every few epochs."""
+    parameters = list[Tensor](network.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
+    average = copy.deepcopy(network).eval()
+    averages = list[Tensor](average.parameters())
+    steps_each = -(-len(graphs) // _BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS * steps_each)
+    wanted = torch.from_numpy(aim).float()
+    for epoch in range(1, _EPOCHS + 1):
+        order = random.permutation(len(graphs))
+        for places in _parts(order, _BATCH):
+            off = network(unpack_graphs(graphs[places], schema)) - wanted[places]
+            optimizer.zero_grad()
+            off.square().mean().backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+            with torch.no_grad():
+                torch._foreach_lerp_(averages, parameters, 1 - _AVERAGED)
+        if epoch % _EPOCHS_BETWEEN == 0:
+            yield average
+
+
+@torch.inference_mode()
+def _predict(network: TunedNetwork, graphs: np.ndarray, schema: Schema) -> np.ndarray:
+    parts = [network(unpack_graphs(rows, schema)).numpy() for rows in _parts(graphs, _ROWS_AT_ONCE)]
+    return np.concatenate([np.empty(0), *parts])
+
+
+@torch.inference_mode()
+def _summarise(network: Summary, graphs: np.ndarray) -> np.ndarray:
+    parts = [network(unpack_graphs(rows, network.schema)).numpy() for rows in _parts(graphs, _ROWS_AT_ONCE)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: values.clone() for name, values in network.state_dict().items()}
+
+
+def _parts(values: np.ndarray, size: int) -> Iterable[np.ndarray]:
+    return (values[start : start + size] for start in range(0, len(values), size))
