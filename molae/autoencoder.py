@@ -117,9 +117,11 @@ class Autoencoder(nn.Module):
         encoding, aligned, _ = self._reconstruct(batch, generator)
         terms = {**self._terms(encoding, aligned, batch), **encoding.losses}
         if self.regulariser is not None:
-            terms |= self.regulariser(
-                Context(encoding.invariant, step, batch, self.encoder.summary, generator)
-            )
+            told = Context(encoding.invariant, step, batch, self.encoder.summary, generator)
+            added = self.regulariser(told)
+            if taken := terms.keys() & added.keys():
+                raise ValueError(f"terms of the regulariser have names of others: rename {sorted(taken)}")
+            terms |= added
         means = {name: term.mean() for name, term in terms.items()}
         return {"loss": torch.stack(list(means.values())).sum(), **means}
 

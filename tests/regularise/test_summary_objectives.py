@@ -156,3 +156,10 @@ def test_distance_correlation_is_the_published_estimate():
     a, b = centred(x), centred(y)
     expected = (a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()
     torch.testing.assert_close(distance_correlation(x, y), expected)
+
+
+def test_terms_with_a_name_that_is_taken_are_refused(monkeypatch):
+    regularised = model({"name": "masked"})
+    monkeypatch.setattr(regularised.regulariser, "forward", lambda context: {"size": torch.zeros(())})
+    with pytest.raises(ValueError, match=r"rename \['size'\]"):
+        regularised.loss(batch())
