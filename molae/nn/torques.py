@@ -36,17 +36,27 @@ class Pairs:
 
     Attributes:
         ends: First and second node of each pair; the first comes earlier.
-        either: 1 where a node is one of a pair.
-        signed: 1 where a node is the first of a pair, -1 where it is the second.
+        size: Number of nodes.
     """
 
     ends: Int[Tensor, "2 x"]
-    either: Float[Tensor, "m x"]
-    signed: Float[Tensor, "m x"]
+    size: int
 
     def take(self, which: Bool[Tensor, " x"]) -> Pairs:
         """Some of the pairs."""
-        return Pairs(self.ends[:, which], self.either[:, which], self.signed[:, which])
+        return Pairs(self.ends[:, which], self.size)
+
+    def of_ends(self, nodes: Float[Tensor, "c m p"]) -> Float[Tensor, "c x p"]:
+        """What both nodes of each pair have, added up."""
+        first, second = self.ends
+        return nodes.index_select(1, first) + nodes.index_select(1, second)
+
+    def at_ends(
+        self, first: Float[Tensor, "c x p"], second: Float[Tensor, "c x p"]
+    ) -> Float[Tensor, "c m p"]:
+        """The sum, at each node, of what its pairs give: `first` to their first, `second` to the other."""
+        nothing = first.new_zeros(len(first), self.size, first.shape[2])
+        return nothing.index_add(1, self.ends[0], first).index_add(1, self.ends[1], second)
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,7 @@ class Context:
 @lru_cache(maxsize=128)
 def all_pairs(size: int, device: torch.device) -> Pairs:
     """The pairs of so many nodes."""
-    ends = torch.triu_indices(size, size, 1, device=device)
-    nodes = torch.arange(size, device=device).unsqueeze(1)
-    first, second = (nodes == ends[0]).float(), (nodes == ends[1]).float()
-    return Pairs(ends, first + second, first - second)
+    return Pairs(torch.triu_indices(size, size, 1, device=device), size)
 
 
 class GraphContext(nn.Module):
@@ -188,11 +195,11 @@ class PairForces(nn.Module):
         gathered, apart = nn.functional.linear(
             radial, torch.cat([self.gather.weight, self.distance.weight])
         ).chunk(2, dim=-1)
-        near = others + which.either.to(pairs.dtype) @ (gathered * (pairs * context.real.unsqueeze(-1)))
+        told = (gathered * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
+        near = others + which.at_ends(told, told)
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
         nodes = self.node(0.3 * near)
-        around = which.either.to(nodes.dtype).mT @ nodes
-        hidden = torch.addcmul(around + (pairs + start), pairs, apart)
+        hidden = torch.addcmul(which.of_ends(nodes) + (pairs + start), pairs, apart)
         profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
         strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
         return _sum_forces(strength, away, distance, which)
@@ -204,8 +211,8 @@ class PairForces(nn.Module):
         pairs, _ = self._at(context, seen)
         i, j = context.which.ends
         radial = radial_basis(safe_norm(pos[:, i] - pos[:, j]).squeeze(-1))
-        told = self.gather(radial) * (pairs * context.real.unsqueeze(-1))
-        return context.which.either.to(pairs.dtype) @ told
+        told = (self.gather(radial) * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
+        return context.which.at_ends(told, told)
 
     def _at(self, context: Context, seen: Tensor | None) -> tuple[Tensor, Tensor | float]:
         """Channels of the pairs at a time, and what is added to them where forces are computed."""
@@ -221,7 +228,8 @@ def _sum_forces(
 ) -> Float[Tensor, "c m 3"]:
     """The sum of the forces on each atom, opposite on both ends of each pair."""
     force = strength.to(away.dtype) / distance.masked_fill(distance == 0, 1.0)
-    return which.signed.to(away.dtype) @ (force.unsqueeze(-1) * away)
+    force = force.unsqueeze(-1) * away
+    return which.at_ends(force, -force)
 
 
 class TorqueField(nn.Module):
