@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from molae.errors import RowError
+from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph, Values, labelled_graph, same_value
 
 if TYPE_CHECKING:
     import networkx as nx
     from torch_geometric.data import Data
+
+
+#: Fields of PyG's Data that are no attributes.
+_RESERVED = frozenset(("edge_index", "num_nodes", "batch", "ptr"))
 
 
 def from_networkx(graph: nx.Graph) -> LabelledGraph:
@@ -93,8 +98,11 @@ def to_pyg(graph: LabelledGraph) -> Data:
     Args:
         graph: The graph.
     Returns:
-        `edge_index`; every attribute under its name, those of edges with `edge_` before it unless they have
-        it: integers and numbers as a tensor of a row for each node or edge, text as a list.
+        `edge_index`; `x` and `edge_attr`, where attributes have the names that `from_pyg` gives; every other
+        attribute under its name, those of edges with `edge_` before it unless they have it: integers and
+        numbers as a tensor of a row for each node or edge, text as a list.
+    Raises:
+        DataError: If an attribute would take the place of another field.
 
     >>> path = LabelledGraph(3, np.array([[0, 1], [1, 2]]), {"mass": [1.5, 2.5, 1.5]})
     >>> to_pyg(path)
@@ -107,12 +115,28 @@ def to_pyg(graph: LabelledGraph) -> Data:
     data = Data(
         edge_index=torch.tensor(ends.T.copy(), dtype=torch.int64).reshape(2, -1), num_nodes=graph.size
     )
-    for name, values in graph.node_labels.items():
-        data[name] = _tensor(values)
-    for name, values in graph.edge_labels.items():
-        twice = list(values) if graph.directed else [*values, *values]
-        data[name if name.startswith("edge_") else f"edge_{name}"] = _tensor(twice)
+    doubled = {
+        name: _repeated(values, 1 if graph.directed else 2) for name, values in graph.edge_labels.items()
+    }
+    for name, tensor in (*_fields(graph.node_labels, "x"), *_fields(doubled, "edge_attr", "edge_")):
+        if name in data or name in _RESERVED:
+            raise DataError(
+                f"an attribute named {name!r} has no place in PyG's Data: ask for networkx graphs"
+            )
+        data[name] = tensor
     return data
+
+
+def _fields(labels: Mapping[str, Values], joint: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of the fields of attributes: the columns of the joint one together, others alone."""
+    columns = sorted(
+        (name for name in labels if re.fullmatch(rf"{joint}\d*", name)), key=lambda name: (len(name), name)
+    )
+    if columns:
+        yield joint, _stacked([_tensor(labels[name]) for name in columns])
+    for name, values in labels.items():
+        if name not in columns:
+            yield name if name.startswith(prefix) else prefix + name, _tensor(values)
 
 
 def _columns(rows: Sequence[Mapping[Any, Any]], kind: str) -> dict[str, Values]:
@@ -157,7 +181,20 @@ def _is_one_way(graph: LabelledGraph) -> bool:
 def _tensor(values: Values) -> Any:
     import torch
 
-    return list(values) if any(isinstance(value, str) for value in values) else torch.tensor(values)
+    if any(isinstance(value, str) for value in values):
+        return list(values)
+    # Of no values nothing tells the type; labels are integers, numbers come as arrays.
+    return torch.tensor(values, dtype=None if len(values) or isinstance(values, np.ndarray) else torch.int64)
+
+
+def _stacked(columns: list[Tensor]) -> Tensor:
+    import torch
+
+    return torch.stack([column.reshape(-1) for column in columns], dim=1)
+
+
+def _repeated(values: Values, times: int) -> Values:
+    return np.tile(values, times) if isinstance(values, np.ndarray) else list(values) * times
 
 
 def _features(values: Tensor | None, name: str) -> dict[str, Values]:

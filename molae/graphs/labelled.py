@@ -75,13 +75,16 @@ def labelled_graph(
     pairs, first, edge = np.unique(told, axis=0, return_index=True, return_inverse=True)
     edge_labels = edge_labels or {}
     for name, values in edge_labels.items():
+        if len(values) != len(ends):
+            raise RowError(f"{len(values)} values of {name!r} for {len(ends)} edges", "no_label")
         for place, value in enumerate(values):
             other = values[first[edge[place]]]
             if not same_value(value, other):
                 i, j = ends[place]
                 between = f"between nodes {i} and {j}" if directed is False else f"from node {i} to {j}"
+                hint = "; are the edges directed?" if directed is False else ""
                 raise RowError(
-                    f"the edge {between} is listed with {name} {other!r} and {value!r}", "conflict"
+                    f"the edge {between} is listed with {name} {other!r} and {value!r}{hint}", "conflict"
                 )
     kept = {name: _taken(values, first) for name, values in edge_labels.items()}
     return LabelledGraph(size, pairs, dict(node_labels or {}), kept, directed)

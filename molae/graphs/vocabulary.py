@@ -171,14 +171,15 @@ def collect_vocabulary(graphs: Iterable[LabelledGraph], choice: AttributeChoice 
         directed = 2 * sum(graph.directed is True for graph in graphs) > len(graphs)
     graphs = [graph for graph in graphs if graph.directed in (None, directed)]
     of_nodes, of_edges = (_columns(each) for each in _attributes(graphs))
-    for wanted, known in (
-        (choice.node_attributes, of_nodes),
-        (choice.edge_attributes, of_edges),
-        (choice.numbers, of_nodes | of_edges),
+    for wanted, known, kind in (
+        (choice.node_attributes, of_nodes, "nodes have"),
+        (choice.edge_attributes, of_edges, "edges have"),
+        (choice.numbers, of_nodes | of_edges, "graphs have"),
     ):
         for name in wanted or ():
             if name not in known:
-                raise DataError(f"there is no attribute {name!r}: {nearest(name, list(of_nodes | of_edges))}")
+                found = nearest(name, list(known)) if known else "they have none"
+                raise DataError(f"{kind} no attribute {name!r}: {found}")
     nodes, node_numbers = _split(of_nodes, choice.node_attributes, choice.numbers, "node")
     edges, edge_numbers = _split(of_edges, choice.edge_attributes, choice.numbers, "edge")
     if len(edges) > 1:

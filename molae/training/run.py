@@ -181,7 +181,7 @@ def _work(
     model = build_model(config.model, training.schema)
     if isinstance(model, Autoencoder) and isinstance(training, PackedDataset):
         _fit_targets(model, training)
-    if start is not None:
+    if start is not None and not (resume and latest_state(output / "states")):
         take_weights(model, load_checkpoint(start))
     freeze(model, config.training.frozen)
     loop = Loop(fabric, model, config, training, validating, output)

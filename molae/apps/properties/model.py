@@ -98,8 +98,10 @@ class Recipe:
         Raises:
             ConfigError: If there is none of this kind for so many.
         """
-        if self.fine_tune and class_count and (class_count > 2 or self.estimator not in ("auto", "gp")):
-            raise ConfigError("fine-tuning tells two classes apart, with the estimator gp: leave it out")
+        if self.fine_tune and class_count > 2:
+            raise ConfigError(f"fine-tuning tells two classes apart, not {class_count}: fit without it")
+        if self.fine_tune and class_count and self.estimator not in ("auto", "gp"):
+            raise ConfigError(f"fine-tuning classes needs the estimator gp, not {self.estimator}")
         if self.estimator == "auto":
             return "gp" if class_count <= 2 else "ridge"
         if self.estimator == "gp" and class_count > 2:

@@ -105,7 +105,7 @@ def test_two_classes_are_told_apart(model):
 def test_what_cannot_be_fine_tuned_is_refused(model):
     with pytest.raises(ConfigError, match="two classes"):
         PropertyClassifier(model, features="code", fine_tune=True).fit(SMILES, np.arange(len(SMILES)) % 3)
-    with pytest.raises(ConfigError, match="with the estimator gp"):
+    with pytest.raises(ConfigError, match="needs the estimator gp"):
         PropertyClassifier(model, features="code", estimator="ridge", fine_tune=True).fit(SMILES, RINGS)
     with pytest.raises(ConfigError, match="from the code"):
         Recipe("descriptors", fine_tune=True)
