@@ -62,7 +62,7 @@ def pack_file(
         The counts of rows; a row may give several graphs.
     Raises:
         DataError: If the input cannot be read, or the output not be written.
-        ConfigError: If a number is out of range.
+        ConfigError: If a number is out of range, or attributes of molecules are chosen.
     """
     path = Path(output)
     check_output(path, max_nodes)
@@ -81,6 +81,8 @@ def pack_file(
                 descriptors,
                 progress,
             )
+        if choice != EVERYTHING:
+            raise ConfigError(f"{source.path} holds molecules: attributes and directions are those of graphs")
         targets = TAUGHT_DESCRIPTORS if descriptors else ()
         schema = molecule_schema(max_nodes or MAX_ATOMS, coordinates, hydrogens, targets)
         summary = Summary()

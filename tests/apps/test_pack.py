@@ -12,6 +12,7 @@ from molae.apps.rows import Source
 from molae.batch.packed import PackedDataset
 from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors
 from molae.errors import ConfigError, DataError
+from molae.graphs.vocabulary import AttributeChoice
 
 
 @pytest.fixture
@@ -86,3 +87,8 @@ def test_wrong_options_are_refused(source: Source, tmp_path: Path) -> None:
         pack_file(source, tmp_path / "x.safetensors", conformers=0)
     with pytest.raises(ConfigError, match="without coordinates"):
         pack_file(source, tmp_path / "x.safetensors", conformers=2, coordinates=False)
+
+
+def test_molecules_have_no_attributes_to_choose(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds molecules: attributes and directions are those of graphs"):
+        pack_file(source, tmp_path / "out.safetensors", choice=AttributeChoice(directed=True))
