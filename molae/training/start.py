@@ -18,7 +18,7 @@ def take_weights(model: AnyModel, source: AnyModel) -> None:
     """Copies the weights that two models have in common: those of the same name and shape.
 
     Args:
-        model: Model to change; its other weights stay as they are, and are told in the log.
+        model: Model to change; the log tells what its other weights, which stay, are part of.
         source: Model to copy from.
     Raises:
         TrainingError: If they have nothing in common.
@@ -33,7 +33,7 @@ def take_weights(model: AnyModel, source: AnyModel) -> None:
     anew = [name for name in own if name not in common]
     logger.info("%d of %d tensors are taken from the model to start from", len(common), len(own))
     if anew:
-        logger.info("trained from scratch: %s", ", ".join(anew))
+        logger.info("trained from scratch: %s", _parts(anew))
 
 
 def freeze(model: AnyModel, beginnings: Sequence[str]) -> None:
@@ -48,8 +48,13 @@ def freeze(model: AnyModel, beginnings: Sequence[str]) -> None:
     names = [name for name, _ in model.named_parameters()]
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in names):
-            parts = ", ".join(sorted({name.rpartition(".")[0] for name in names}))
-            raise ConfigError(f"training.frozen: no parameter begins with {beginning!r}; there are {parts}")
+            known = _parts(names)
+            raise ConfigError(f"training.frozen: no parameter begins with {beginning!r}; there are {known}")
     for name, parameter in model.named_parameters():
         if name.startswith(tuple(beginnings)):
             parameter.requires_grad_(False)
+
+
+def _parts(names: Sequence[str]) -> str:
+    """What tensors of these names are parts of: a model has hundreds of tensors, and some ten such parts."""
+    return ", ".join(dict.fromkeys(".".join(name.split(".")[:2]) for name in names))
