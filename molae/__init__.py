@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from molae.apps.generate import generate_graphs, generate_molecules
     from molae.apps.graphs import decode_graphs, pack_graphs
     from molae.apps.loading import load
+    from molae.apps.priors import fit_prior
     from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
     from molae.apps.reconstruct import interpolate, reconstruct
 
@@ -39,6 +40,7 @@ __all__ = [
     "decode_graphs",
     "embed",
     "embed_conformers",
+    "fit_prior",
     "generate_graphs",
     "generate_molecules",
     "interpolate",
@@ -59,6 +61,7 @@ _HOMES = {
     "decode_graphs": "molae.apps.graphs",
     "embed": "molae.apps.embed",
     "embed_conformers": "molae.apps.conformers.codes",
+    "fit_prior": "molae.apps.priors",
     "generate_graphs": "molae.apps.generate",
     "generate_molecules": "molae.apps.generate",
     "interpolate": "molae.apps.reconstruct",

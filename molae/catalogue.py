@@ -72,22 +72,8 @@ def read_description(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing, corrupt, or made by a newer molae.
     """
-    try:
-        description = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        found = description["format_version"]
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is not a model: it has no {CONFIG}") from error
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path / CONFIG}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path / CONFIG} is corrupt: copy or train the model again") from error
-    if not isinstance(found, int) or found < 1:
-        raise CheckpointError(f"{path / CONFIG} is corrupt: there is no format {found!r:.40}")
-    if found > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} was made by a newer molae (format {found}, this one reads up to {FORMAT_VERSION}):"
-            " upgrade molae"
-        )
+    description = read_json(path / CONFIG, FORMAT_VERSION)
+    found = description["format_version"]
     try:
         for older in range(found, FORMAT_VERSION):
             description = MIGRATIONS[older](description) | {"format_version": older + 1}
@@ -97,6 +83,49 @@ def read_description(path: Path) -> dict[str, Any]:
     return description
 
 
+def read_json(path: Path, newest: int) -> dict[str, Any]:
+    """Reads the description of a model or a part of one.
+
+    Args:
+        path: The file.
+        newest: Newest format version that is known.
+    Returns:
+        Its content, with a `format_version` from 1 to `newest`.
+    Raises:
+        CheckpointError: If the file is missing, corrupt, or made by a newer molae.
+    """
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        found = description["format_version"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path.parent} is not a model: it has no {path.name}") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is corrupt: copy or train the model again") from error
+    if not isinstance(found, int) or found < 1:
+        raise CheckpointError(f"{path} is corrupt: there is no format {found!r:.40}")
+    if found > newest:
+        raise CheckpointError(
+            f"{path.parent} was made by a newer molae (format {found}, this one reads up to {newest}):"
+            " upgrade molae"
+        )
+    return description
+
+
+def check_weights(path: Path, weights: Mapping[str, Any]) -> None:
+    """Checks that the weights a description names are files of the same folder, each with its checksum.
+
+    Raises:
+        CheckpointError: If they are not.
+    """
+    if not isinstance(weights, dict):
+        raise CheckpointError(f"{path} is corrupt: its weights is no table of keys and values")
+    for name, checksum in weights.items():
+        if not _WEIGHTS.fullmatch(name) or not isinstance(checksum, str):
+            raise CheckpointError(f"{path} is corrupt: {name!r:.100} is no file of weights with its checksum")
+
+
 def _check_parts(path: Path, description: Mapping[str, Any]) -> None:
     """Checks what stands at the top, and that the weights are files of the same folder."""
     for part in ("config", "schema", "weights", "card"):
@@ -104,9 +133,7 @@ def _check_parts(path: Path, description: Mapping[str, Any]) -> None:
             raise CheckpointError(f"{path} is corrupt: it has no {part}")
         if not isinstance(description[part], dict):
             raise CheckpointError(f"{path} is corrupt: its {part} is no table of keys and values")
-    for name, checksum in description["weights"].items():
-        if not _WEIGHTS.fullmatch(name) or not isinstance(checksum, str):
-            raise CheckpointError(f"{path} is corrupt: {name!r:.100} is no file of weights with its checksum")
+    check_weights(path, description["weights"])
 
 
 def fingerprint(description: Mapping[str, Any]) -> str:

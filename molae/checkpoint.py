@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,9 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from molae.autoencoder import Autoencoder, AutoencoderConfig
@@ -26,12 +22,9 @@ from molae.catalogue import CONFIG, FORMAT_VERSION, is_conformer, read_descripti
 from molae.conformer import ConformerConfig, ConformerModel
 from molae.errors import CheckpointError, DataError
 from molae.registry import Config, validate
+from molae.weights import read_weights, save_weights
 
-WEIGHTS = "weights-{number:02d}.safetensors"
 CARD = "README.md"
-
-MAX_FILE_BYTES = 8 * 2**20
-"""Weights are spread over files of at most this size, unless a single one is larger."""
 
 
 #: What a checkpoint can hold.
@@ -77,15 +70,14 @@ def save_checkpoint(
     Raises:
         CheckpointError: If a weight is not finite, or too large for half precision.
     """
-    weights = {name: _stored(name, value, half) for name, value in model.state_dict().items()}
     with write_directory(path) as partial:
-        names = _save_weights(weights, partial)
+        checksums = save_weights(model.state_dict(), partial, half=half)
         description = {
             "format_version": FORMAT_VERSION,
-            "molae_version": _molae_version(),
+            "molae_version": molae_version(),
             "config": model.config.model_dump(mode="json"),
             "schema": model.schema.model_dump(mode="json"),
-            "weights": {name: _checksum(partial / name) for name in names},
+            "weights": checksums,
             "card": dict(card or {}),
         }
         (partial / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -109,9 +101,7 @@ def load_checkpoint(path: Path) -> AnyModel:
     schema_kind: type[Config] = SkeletonSchema if conformers else Schema
     config = validate(config_kind, description["config"], f"{path} config")
     schema = validate(schema_kind, description["schema"], f"{path} schema")
-    weights: dict[str, Tensor] = {}
-    for name, checksum in description["weights"].items():
-        weights |= _read_weights(path / name, checksum)
+    weights = read_weights(path, description["weights"])
     try:
         model = build_model(config, schema)
     except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
@@ -155,62 +145,19 @@ def write_directory(path: Path) -> Iterator[Path]:
 
 
 def _flush(directory: Path) -> None:
-    """Has the files written to the disk before the directory gets its name."""
+    """Has the files written to the disk before the directory gets its name, for all to read."""
     for file in directory.iterdir():
+        file.chmod(0o644)
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
 
 
-def _molae_version() -> str:
+def molae_version() -> str:
+    """The version that is installed."""
     try:
         return version("molae")
     except PackageNotFoundError:  # a checkout that is not installed
         return "unknown"
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _stored(name: str, value: Tensor, half: bool) -> Tensor:
-    """A weight as it is written: finite, on the CPU, sharing memory with no other."""
-    value = value.detach().cpu().clone(memory_format=torch.contiguous_format)
-    if not value.is_floating_point():
-        return value
-    value = value.to(torch.float16 if half else torch.float32)
-    if not value.isfinite().all():
-        raise CheckpointError(f"weight {name} is not finite{' in half precision' if half else ''}: not saved")
-    return value
-
-
-def _save_weights(weights: Mapping[str, Tensor], directory: Path) -> list[str]:
-    """Writes the weights, in as many files as they need; returns the names of the files."""
-    files: list[dict[str, Tensor]] = [{}]
-    for name, value in weights.items():
-        taken = sum(other.nbytes for other in files[-1].values())
-        if files[-1] and taken + value.nbytes > MAX_FILE_BYTES:
-            files.append({})
-        files[-1][name] = value
-    names = [WEIGHTS.format(number=number) for number in range(1, len(files) + 1)]
-    for name, part in zip(names, files, strict=True):
-        save_file(part, directory / name)
-    return names
-
-
-def _read_weights(path: Path, checksum: str) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise CheckpointError(f"{path.parent} has no {path.name}: copy the whole directory of the model")
-    found = _checksum(path)
-    if found != checksum:
-        raise CheckpointError(
-            f"{path} is corrupt (checksum {found[:12]}, expected {checksum[:12]}): copy the model again"
-        )
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
 
 
 def _check_weights(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,23 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from molae.apps.chunks import chunk_sources
 from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
-from molae.apps.generate import PriorChoice, draw_codes, judge_generated
 from molae.apps.graphs import decoded_arrays
+from molae.apps.judge import judge_generated
 from molae.apps.loading import open_model
-from molae.apps.reading import sample_workers
+from molae.apps.priors import PriorChoice, open_prior
 from molae.apps.rows import Progress, Source, no_progress
 from molae.apps.samples import Sample
+from molae.apps.whole import read_whole
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
-from molae.errors import ConfigError, DataError, RowError
+from molae.errors import ConfigError, DataError
 from molae.graphs.vocabulary import Vocabulary
 from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs
 from molae.types import Decoded, Graph
+
+STORED = "stored"
+"""Name of the prior that is stored with a model."""
 
 
 def evaluate_graphs(
@@ -48,7 +50,8 @@ def evaluate_graphs(
         model: Path of a model of graphs, or name or path of one of molecules.
         train: Graphs whose codes a prior is fitted to; as many graphs as `source` has are then generated from
             it and compared with those. None for no generation.
-        prior: Name of the prior, or a mapping with its settings (see `molae.prior`).
+        prior: Name of the prior, or a mapping with its settings (see `molae.prior`); or `stored`, for the one
+            that is stored with the model. `train` then only tells what is new.
         batch_size: Graphs that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         progress: Told after every few rows.
@@ -71,7 +74,7 @@ def evaluate_graphs(
             "codes of molecules are measured by `molae evaluate reconstruction`:"
             " bring `train` to measure what codes generate"
         )
-    samples, unread = _read(source, opened, progress)
+    samples, unread = read_whole(source, opened, progress)
     if not samples:
         raise DataError(f"{source.path} holds no graph that the model takes: {dict(unread)}")
     figures: dict[str, Any] = {"count": len(samples)}
@@ -81,9 +84,13 @@ def evaluate_graphs(
         codes, _ = embed_read(opened, samples, batch_size)
         figures |= opened.regulariser.describe(torch.from_numpy(codes).to(next(opened.parameters())))
     if train is not None:
-        fitted, _ = _read(train, opened, progress)
-        codes, _ = embed_read(opened, fitted, batch_size)
-        drawn = draw_codes(codes, len(samples), prior, source.seed)
+        fitted, _ = read_whole(train, opened, progress)
+        if prior == STORED:
+            chosen = open_prior(None, model, opened)
+        else:
+            codes, _ = embed_read(opened, fitted, batch_size)
+            chosen = open_prior(codes, model, opened, prior, source.seed)
+        drawn = chosen.sample(len(samples), source.seed)
         figures |= judge_generated(opened, drawn, fitted, samples, batch_size)
     return {
         "protocol": "graphs",
@@ -150,15 +157,3 @@ def _number_errors(
             there = np.isfinite(graph.edge_numbers[..., column])
             errors[f"edge_{number.name}"] = off[..., column][there] * number.scale
     return errors
-
-
-def _read(source: Source, model: Autoencoder, progress: Progress) -> tuple[list[Sample], Counter[str]]:
-    """The graphs of a file that the model takes, and the others by the kind of the reason."""
-    samples: list[Sample] = []
-    unread: Counter[str] = Counter()
-    with source.open() as reader, sample_workers(model.schema, source.seed, source.num_workers) as workers:
-        chunks = ((None, chunk_sources(chunk)) for chunk in reader)
-        for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
-            samples += [each for each in read if isinstance(each, Sample)]
-            unread.update(each.kind for each in read if isinstance(each, RowError))
-    return samples, unread

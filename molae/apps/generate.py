@@ -1,69 +1,72 @@
-"""New graphs and molecules: codes drawn from a prior that is fitted to others, and decoded."""
+"""New graphs and molecules: codes drawn from a prior, and decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-from molae.apps.embed import BATCH_SIZE
-from molae.apps.graphs import decode_codes, decode_graphs, decode_in_batches
+from molae.apps.embed import BATCH_SIZE, embed_read
+from molae.apps.graphs import decode_graphs, decode_in_batches
 from molae.apps.loading import Model, open_model
-from molae.apps.molecules import Molecule
+from molae.apps.priors import PriorChoice, open_prior
 from molae.apps.reconstruct import rebuild_all
-from molae.apps.samples import Sample
+from molae.apps.rows import Progress, Source, Summary, no_progress
+from molae.apps.whole import read_whole
 from molae.autoencoder import Autoencoder
-from molae.errors import ConfigError, RowError
-from molae.metrics.generated import summarise_generated
-from molae.metrics.graph_sets import compare_sets
-from molae.metrics.graphs import canonical_key
-from molae.prior import PRIORS
+from molae.errors import ConfigError, DataError, RowError
+from molae.io import LINE_SUFFIXES, TABLE_SUFFIXES, check_folder, output_suffix, write_table
 
 if TYPE_CHECKING:
     import networkx as nx
 
-#: Name of a prior, or a mapping with its `name` and settings.
-PriorChoice = str | Mapping[str, Any]
+# Codes that are drawn and decoded before a table of them is written.
+_CHUNK = 4096
+_TABLE = pa.schema([("smiles", pa.string()), ("status", pa.string()), ("error", pa.string())])
 
 
 def generate_graphs(
     n: int,
-    codes: Float[np.ndarray, "g d"],
+    codes: Float[np.ndarray, "g d"] | None,
     model: Model,
     *,
-    prior: PriorChoice = "mixture",
+    prior: PriorChoice | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> list[nx.Graph]:
-    """Decodes new codes, drawn from a distribution that is fitted to given ones.
+    """Decodes new codes, drawn from a distribution that is fitted to given ones or stored with the model.
 
     Args:
         n: Number of graphs.
-        codes: Codes of graphs of the kind that is wanted, as `molae.embed` gives them; not NaN.
+        codes: Codes of graphs of the kind that is wanted, as `molae.embed` gives them, not NaN; None for the
+            prior that `molae.fit_prior` stored with the model.
         model: Path of the model that made the codes, or the loaded model.
-        prior: `mixture`, a Gaussian mixture; `normal`, the standard normal distribution, for models of the
-            variational form; or a mapping with settings, such as `{"name": "mixture", "components": 3}`.
+        prior: What is fitted to the codes, a Gaussian mixture if None (see `molae.fit_prior`).
         seed: Seed of the fit and of the draws.
         device: `auto`, `cpu` or `cuda`.
     Returns:
         The graphs, as from `decode_graphs`.
     Raises:
         ConfigError: If the model is one of molecules, or the codes do not fit it.
-        CheckpointError: If there is no such model, or it is damaged.
+        CheckpointError: If there is no such model, it is damaged, or it has no prior and there are no codes.
     """
-    return decode_graphs(draw_codes(codes, n, prior, seed), model, device=device)
+    _check_number(n)
+    opened = open_model(model, device, kind="graphs")
+    return decode_graphs(open_prior(codes, model, opened, prior, seed).sample(n, seed), opened, device=device)
 
 
 def generate_molecules(
     n: int,
-    codes: Float[np.ndarray, "g d"],
-    model: Model,
+    codes: Float[np.ndarray, "g d"] | None = None,
+    model: Model = "graph",
     *,
-    prior: PriorChoice = "mixture",
+    prior: PriorChoice | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> list[Chem.Mol | None]:
@@ -71,7 +74,8 @@ def generate_molecules(
 
     Args:
         n: Number of molecules.
-        codes: Codes of molecules of the kind that is wanted, as `molae.embed` gives them; not NaN.
+        codes: Codes of molecules of the kind that is wanted, as `molae.embed` gives them, not NaN; None for
+            the prior that is stored with the model: `graph` ships with one of drug-like molecules.
         model: Name or path of the model that made the codes, or the loaded model.
         prior: As for `generate_graphs`.
         seed: Seed of the fit and of the draws.
@@ -81,80 +85,110 @@ def generate_molecules(
         molecule. Nothing is repaired.
     Raises:
         ConfigError: If the model is not one of molecules, or the codes do not fit it.
-        CheckpointError: If there is no such model, or it is damaged.
+        CheckpointError: If there is no such model, it is damaged, or it has no prior and there are no codes.
     """
+    _check_number(n)
     opened = open_model(model, device)
-    return _molecules(opened, draw_codes(codes, n, prior, seed), BATCH_SIZE)
+    drawn = open_prior(codes, model, opened, prior, seed).sample(n, seed)
+    return [None if isinstance(mol, RowError) else mol for mol in decode_molecules(opened, drawn)]
 
 
-def draw_codes(
-    codes: Float[np.ndarray, "g d"], n: int, prior: PriorChoice = "mixture", seed: int = 0
-) -> Float[np.ndarray, "n d"]:
-    """Fits a prior to codes, and draws others from it.
-
-    Args:
-        codes: Codes to fit to.
-        n: Number of codes to draw.
-        prior: Name of the prior, or a mapping with its settings.
-        seed: Seed of the fit and of the draws.
-    Returns:
-        The codes.
-    Raises:
-        ConfigError: If there are too few codes, some are not finite, or a setting does not fit.
-        RegistryError: If there is no such prior.
-    """
-    if n < 1:
-        raise ConfigError(f"n: expected at least 1, got {n}")
-    built = PRIORS.build({"name": prior} if isinstance(prior, str) else prior)
-    built.fit(codes, seed)
-    return built.sample(n, seed)
-
-
-def judge_generated(
-    model: Autoencoder,
-    drawn: Float[np.ndarray, "n d"],
-    fitted: Sequence[Sample],
-    reference: Sequence[Sample],
+def generate_file(
+    n: int,
+    output: str | Path,
+    model: str | Path = "graph",
+    like: Source | None = None,
+    *,
+    prior: PriorChoice | None = None,
+    seed: int = 0,
     batch_size: int = BATCH_SIZE,
-) -> dict[str, float | None]:
-    """Measures what codes decode to.
+    device: str = "auto",
+    drop: bool = False,
+    progress: Progress = no_progress,
+) -> Summary:
+    """Writes new molecules: `smiles`, `status` and `error`, a row for each code that was drawn.
 
     Args:
-        model: Model in evaluation mode.
-        drawn: Codes from a prior.
-        fitted: What the prior was fitted to.
-        reference: What the generated ones are to be like.
+        n: Number of codes.
+        output: Path of the output: a table; or `.smi`, the SMILES of the valid ones.
+        model: Name or path of a model of molecules.
+        like: Molecules that new ones are to be like; None for the prior that is stored with the model.
+        prior: What is fitted to these, a Gaussian mixture if None (see `molae.fit_prior`).
+        seed: Seed of the fit and of the draws.
+        batch_size: Codes that the model takes at once.
+        device: `auto`, `cpu` or `cuda`.
+        drop: Whether to leave out what is no valid molecule.
+        progress: Told after every few molecules.
+    Returns:
+        The counts.
+    Raises:
+        MolaeError: If the model, the input or the output cannot be used.
+    """
+    _check_number(n)
+    path = Path(output)
+    suffix = output_suffix(path, (*TABLE_SUFFIXES, *LINE_SUFFIXES))
+    check_folder(path)
+    opened = open_model(model, device)
+    codes = None if like is None else _codes(like, opened, batch_size)
+    drawn = open_prior(codes, model, opened, prior, seed)
+    summary = Summary()
+
+    def tables() -> Iterator[pa.Table]:
+        for chunk, start in enumerate(range(0, n, _CHUNK)):
+            # Every chunk has a seed of its own, so that none has to wait for all that are to come.
+            draws = drawn.sample(min(_CHUNK, n - start), _seed_of(seed, chunk))
+            found = decode_molecules(opened, draws, batch_size)
+            summary.count((), [each if isinstance(each, RowError) else None for each in found])
+            yield _as_table(found, drop)
+            progress(len(found), n)
+
+    write_table(path, suffix, _TABLE, tables)
+    return summary
+
+
+def decode_molecules(
+    model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int = BATCH_SIZE
+) -> list[Chem.Mol | RowError]:
+    """Decodes codes to molecules; what is no valid one is not repaired.
+
+    Args:
+        model: Model of molecules, in evaluation mode.
+        codes: Codes.
         batch_size: Codes that the model takes at once.
     Returns:
-        The figures of `molae.metrics.generated.summarise_generated`, a graph being valid if it has a node and
-        a molecule if RDKit sanitises it; and those of `molae.metrics.graph_sets.compare_sets` of the valid
-        ones, where there are any.
+        For each a molecule, or why there is none (see `molae.apps.reconstruct.rebuild_all`).
     """
-    names: list[str | bytes | None]
-    if model.schema.labels is None:
-        molecules = _molecules(model, drawn, batch_size)
-        names = [None if mol is None else _smiles(mol) for mol in molecules]
-        known: set[str | bytes] = {_smiles(each.mol) for each in fitted if isinstance(each, Molecule)}
-        valid = [Chem.GetAdjacencyMatrix(mol) for mol in molecules if mol is not None]
-    else:
-        graphs = list(decode_codes(model, drawn, batch_size))
-        names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
-        known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
-        valid = [each.edges for each in graphs if len(each.edges)]
-    figures = summarise_generated(names, known)
-    if not valid:
-        return figures
-    return {**figures, **compare_sets([each.graph.edges for each in reference], valid)}
+    return [mol for decoded in decode_in_batches(model, codes, batch_size) for mol in rebuild_all(decoded)]
 
 
-def _molecules(model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int) -> list[Chem.Mol | None]:
-    found: list[Chem.Mol | None] = []
-    for decoded in decode_in_batches(model, codes, batch_size):
-        found += [None if isinstance(mol, RowError) else mol for mol in rebuild_all(decoded)]
-    return found
-
-
-def _smiles(mol: Chem.Mol) -> str:
-    # Where hydrogens are nodes, they are no more part of the SMILES than elsewhere.
+def smiles_of(mol: Chem.Mol) -> str:
+    """The canonical SMILES of a molecule without its hydrogens, whether or not they are nodes."""
     with BlockLogs():
         return Chem.MolToSmiles(Chem.RemoveHs(mol))
+
+
+def _codes(source: Source, model: Autoencoder, batch_size: int) -> Float[np.ndarray, "g d"]:
+    samples, unread = read_whole(source, model)
+    if not samples:
+        raise DataError(f"{source.path} holds no molecule that the model takes: {dict(unread)}")
+    return embed_read(model, samples, batch_size)[0]
+
+
+def _as_table(found: Sequence[Chem.Mol | RowError], drop: bool) -> pa.Table:
+    rows = [
+        {"status": "failed", "error": str(each)}
+        if isinstance(each, RowError)
+        else {"smiles": smiles_of(each), "status": "ok"}
+        for each in found
+        if not (drop and isinstance(each, RowError))
+    ]
+    return pa.Table.from_pylist(rows, schema=_TABLE)
+
+
+def _seed_of(seed: int, chunk: int) -> int:
+    return int(np.random.SeedSequence((seed, chunk)).generate_state(1)[0]) if chunk else seed
+
+
+def _check_number(n: int) -> None:
+    if n < 1:
+        raise ConfigError(f"n: expected at least 1, got {n}")

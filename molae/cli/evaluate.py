@@ -57,11 +57,13 @@ class SplitName(StrEnum):
     qm9_validation = "qm9-validation"
 
 
-class PriorName(StrEnum):
+class JudgedPrior(StrEnum):
     """Distributions that codes are drawn from."""
 
     mixture = "mixture"
+    autoregressive = "autoregressive"
     normal = "normal"
+    stored = "stored"
 
 
 @evaluate.callback()
@@ -132,12 +134,13 @@ def graphs(
         ),
     ] = None,
     prior: Annotated[
-        PriorName,
+        JudgedPrior,
         typer.Option(
             "--prior",
-            help="Distribution fitted to the codes; normal is for models of the variational form.",
+            help="Distribution fitted to the codes, normal for models of the variational form; or stored, the"
+            " one that the model has.",
         ),
-    ] = PriorName.mixture,
+    ] = JudgedPrior.mixture,
     smiles_column: SmilesColumn = None,
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,

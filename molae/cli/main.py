@@ -14,6 +14,7 @@ from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
 from molae.cli.explore import explore
 from molae.cli.fit import fit
+from molae.cli.generate import generate
 from molae.cli.models import models
 from molae.cli.neighbours import neighbours
 from molae.cli.pack import pack
@@ -66,6 +67,7 @@ app = typer.Typer(
 app.command()(embed)
 app.command()(reconstruct)
 app.command()(conformers)
+app.command()(generate)
 app.command()(fit)
 app.command()(predict)
 app.command()(explore)

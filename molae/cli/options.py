@@ -32,6 +32,14 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class PriorName(StrEnum):
+    """Distributions that are fitted to codes."""
+
+    mixture = "mixture"
+    autoregressive = "autoregressive"
+    normal = "normal"
+
+
 class Engine(StrEnum):
     """What does the work."""
 

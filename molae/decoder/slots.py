@@ -12,7 +12,7 @@ from molae.decoder.base import DECODERS, Decoder
 from molae.nn.attention import AttentionLayer
 from molae.nn.channels import CodeChannels
 from molae.nn.egnn import RADIAL, radial_basis
-from molae.nn.lanes import SlotCount, SlotReader, lane_sizes
+from molae.nn.lanes import Lanes, SlotCount, SlotReader
 from molae.nn.mlp import SlotExpand, residual_mlp
 from molae.nn.pairs import OffsetScores, OtherEnd, PairProducts
 from molae.ops import full_precision, safe_norm
@@ -71,8 +71,9 @@ class SlotDecoder(Decoder):
         self.size = nn.Linear(config.head_width, schema.max_nodes + 1)
         self.spread = SlotExpand(schema.max_nodes, config.head_width, config.width)
         self.read = self.count = None
-        if config.lanes and any(lane_sizes(channels, schema.max_nodes)):
-            self.read = SlotReader(config.width, channels, schema.max_nodes)
+        lanes = Lanes(channels, schema.max_nodes)
+        if config.lanes and lanes.size:
+            self.read = SlotReader(config.width, lanes)
             self.count = SlotCount(config.width)
             nn.init.zeros_(self.spread.weight)
         self.mix = nn.ModuleList(

@@ -12,7 +12,7 @@ from molae.batch.schema import Schema
 from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
 from molae.groups.action import GroupAction
 from molae.nn.attention import AttentionLayer
-from molae.nn.lanes import SlotWriter, lane_sizes
+from molae.nn.lanes import Lanes, SlotWriter
 from molae.nn.mlp import SlotLinear, residual_mlp
 from molae.nn.pairs import OffsetEmbedding, sum_over_edges
 from molae.nn.pose import SlotPose
@@ -75,8 +75,9 @@ class SlotEncoder(Encoder):
         self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
         self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.size)
         self.write = None
-        if config.lanes and any(lane_sizes(self.own, schema.max_nodes)):
-            self.write = SlotWriter(config.width, self.own, schema.max_nodes)
+        lanes = Lanes(self.own, schema.max_nodes)
+        if config.lanes and lanes.size:
+            self.write = SlotWriter(config.width, lanes)
             # The lanes alone at the start: they are learned first, and the rest is learned beside them.
             for parameter in self.head[-1].parameters():
                 nn.init.zeros_(parameter)

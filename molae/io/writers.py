@@ -23,6 +23,7 @@ from molae.errors import DataError
 TABLE_SUFFIXES = (".parquet", ".csv", ".csv.gz")
 ARRAY_SUFFIXES = (".npy", ".npz")
 RECORD_SUFFIXES = (".sdf", ".sdf.gz")
+LINE_SUFFIXES = (".smi", ".smi.gz")
 
 _Write = Callable[[IO[bytes], pa.Schema, Callable[[], Iterable[pa.Table]]], None]
 
@@ -113,12 +114,12 @@ def write_table(path: Path, suffix: str, schema: pa.Schema, tables: Callable[[],
 
     Parquet and CSV hold every column; in CSV, a vector is spread over columns `embedding_0`, `embedding_1`
     and so on. `.npz` holds vectors, numbers (float64) and text under the names of their columns, `.npy` the
-    vectors alone; in both, missing vectors and numbers are NaN. `.sdf` is the text of the last column. The
-    same tables always give the same bytes.
+    vectors alone; in both, missing vectors and numbers are NaN. `.sdf` is the text of the last column, `.smi`
+    that of the first, a line each. The same tables always give the same bytes.
 
     Args:
         path: The final path.
-        suffix: One of `TABLE_SUFFIXES`, `ARRAY_SUFFIXES` and `RECORD_SUFFIXES`.
+        suffix: One of `TABLE_SUFFIXES`, `ARRAY_SUFFIXES`, `RECORD_SUFFIXES` and `LINE_SUFFIXES`.
         schema: The schema of all tables.
         tables: Gives the tables, afresh at each call.
     """
@@ -155,6 +156,12 @@ def _write_records(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iter
     for table in tables():
         for text in table.columns[-1].drop_null().to_pylist():
             file.write(text.encode())
+
+
+def _write_lines(file: IO[bytes], schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:
+    for table in tables():
+        for text in table.columns[0].drop_null().to_pylist():
+            file.write(f"{text}\n".encode())
 
 
 def _packed(write: _Write) -> _Write:
@@ -252,6 +259,8 @@ _WRITERS: dict[str, _Write] = {
     ".csv.gz": _packed(_write_csv),
     ".sdf": _write_records,
     ".sdf.gz": _packed(_write_records),
+    ".smi": _write_lines,
+    ".smi.gz": _packed(_write_lines),
     ".npy": _write_npy,
     ".npz": _write_npz,
 }

@@ -7,6 +7,8 @@ teaches them; what needs several slots at once is left to the maps beside them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,9 +17,38 @@ from molae.nn.channels import CodeChannels
 from molae.ops import full_precision
 
 
-def lane_sizes(channels: CodeChannels, slots: int) -> tuple[int, int]:
-    """Even and odd channels of a code that each slot gets for its own; (0, 0) where there are too few."""
-    return channels.even // slots, channels.odd // slots
+class Lanes(NamedTuple):
+    """Where in a code the channels of each slot are.
+
+    Attributes:
+        channels: Channels of the code; no slot has a part in the summary.
+        slots: Most slots; channels that do not divide by them belong to none.
+    """
+
+    channels: CodeChannels
+    slots: int
+
+    @property
+    def parts(self) -> tuple[int, int]:
+        """Even and odd channels of a slot; (0, 0) where there are too few."""
+        return self.channels.even // self.slots, self.channels.odd // self.slots
+
+    @property
+    def size(self) -> int:
+        """Channels of a slot."""
+        return sum(self.parts)
+
+    def split(self, code: Float[Tensor, "b c"]) -> Float[Tensor, "b s l"]:
+        """The lanes of all slots, filled or not."""
+        parts = zip(code.split(list(self.channels), dim=1)[1:], self.parts, strict=True)
+        own = [part[:, : self.slots * lane].unflatten(1, (self.slots, lane)) for part, lane in parts]
+        return torch.cat(own, dim=2)
+
+    def join(self, lanes: Float[Tensor, "b m l"]) -> Float[Tensor, "b c"]:
+        """The code with these lanes of its first slots, and 0 elsewhere."""
+        parts = zip(lanes.split(list(self.parts), dim=2), self.channels[1:], strict=True)
+        joined = [nn.functional.pad(part.flatten(1), (0, size - part[0].numel())) for part, size in parts]
+        return nn.functional.pad(torch.cat(joined, dim=1), (self.channels.summary, 0))
 
 
 class SlotWriter(nn.Module):
@@ -25,25 +56,18 @@ class SlotWriter(nn.Module):
 
     Args:
         width: Channels of a slot.
-        channels: Channels of the code; no summary.
-        slots: Most slots; channels that do not divide by them stay 0.
+        lanes: Where these channels are.
     """
 
-    def __init__(self, width: int, channels: CodeChannels, slots: int) -> None:
+    def __init__(self, width: int, lanes: Lanes) -> None:
         super().__init__()
-        self.sizes = (channels.even, channels.odd)
-        self.lanes = lane_sizes(channels, slots)
-        self.map = nn.Linear(width, sum(self.lanes), bias=False)
+        self.lanes = lanes
+        self.map = nn.Linear(width, lanes.size, bias=False)
 
     @full_precision
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b c"]:
         """Returns the code; slots that are all zero, as padding is, leave their channels 0."""
-        own = self.map(x.to(self.map.weight.dtype)).split(list(self.lanes), dim=2)
-        parts = [
-            nn.functional.pad(part.flatten(1), (0, size - part[0].numel()))
-            for part, size in zip(own, self.sizes, strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+        return self.lanes.join(self.map(x.to(self.map.weight.dtype)))
 
 
 class SlotReader(nn.Module):
@@ -51,26 +75,19 @@ class SlotReader(nn.Module):
 
     Args:
         width: Channels of a slot.
-        channels: Channels of the code; no slot reads the summary.
-        slots: Most slots.
+        lanes: Where these channels are.
     """
 
-    def __init__(self, width: int, channels: CodeChannels, slots: int) -> None:
+    def __init__(self, width: int, lanes: Lanes) -> None:
         super().__init__()
-        self.sizes = tuple(channels)
-        self.lanes = lane_sizes(channels, slots)
-        self.map = nn.Linear(sum(self.lanes), width, bias=False)
-        self.place = nn.Parameter(0.1 * torch.randn(slots, width))
+        self.lanes = lanes
+        self.map = nn.Linear(lanes.size, width, bias=False)
+        self.place = nn.Parameter(0.1 * torch.randn(lanes.slots, width))
 
     @full_precision
     def forward(self, code: Float[Tensor, "b c"]) -> Float[Tensor, "b m d"]:
         """Returns all slots, filled or not."""
-        slots = len(self.place)
-        own = [
-            part[:, : slots * lane].unflatten(1, (slots, lane))
-            for part, lane in zip(code.split(list(self.sizes), dim=1)[1:], self.lanes, strict=True)
-        ]
-        return self.map(torch.cat(own, dim=2).to(self.place.dtype)) + self.place
+        return self.map(self.lanes.split(code).to(self.place.dtype)) + self.place
 
 
 class SlotCount(nn.Module):

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from molae.errors import ConfigError
+from molae.nn.lanes import Lanes
 from molae.registry import Registry
+
+#: Told how many further steps of a fit are done, and how many there are in all.
+Progress = Callable[[int, int | None], object]
+
+
+@dataclass(frozen=True)
+class CodeSpace:
+    """What a prior may know of the codes of a model.
+
+    Attributes:
+        lanes: Where in a code the channels of each slot are.
+        count: Tells how many nodes each of some codes has.
+        device: Where a prior does what takes long.
+    """
+
+    lanes: Lanes
+    count: Callable[[Float[np.ndarray, "g d"]], Int[np.ndarray, " g"]]
+    device: torch.device
 
 
 class Prior(ABC):
-    """A distribution of codes."""
+    """A distribution of the codes of a model; subclasses take their configuration and its `CodeSpace`."""
 
     @abstractmethod
-    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0) -> None:
+    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
         """Learns the distribution of codes.
 
         Args:
             codes: Codes of the graphs that new ones are to be like, all finite.
             seed: Seed of the fit.
+            progress: Told of the steps of a fit that takes long.
         Raises:
             ConfigError: If the codes do not suffice.
         """
@@ -40,16 +64,28 @@ class Prior(ABC):
     def log_prob(self, codes: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Logarithm of the density of each code, in nats; a fit must have gone before."""
 
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """What a fit has learned, for `restore`."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Takes what a prior of the same configuration and codes had learned.
+
+        Raises:
+            RuntimeError, LookupError: If it does not fit.
+        """
+
 
 def check_codes(codes: Float[np.ndarray, "g d"], least: int) -> Float[np.ndarray, "g d"]:
     """Checks codes to fit to.
 
     Returns:
-        The codes in double precision.
+        The codes, as they came.
     Raises:
         ConfigError: If there are fewer than `least`, or some are not finite.
     """
-    codes = np.asarray(codes, dtype=np.float64)
+    codes = np.asarray(codes)
     if codes.ndim != 2 or len(codes) < least or not np.isfinite(codes).all():
         raise ConfigError(
             f"codes: expected at least {least} in rows, all finite, got the shape {codes.shape};"

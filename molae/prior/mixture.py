@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import torch
 from jaxtyping import Float
 from pydantic import PositiveInt
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from torch import Tensor
 
-from molae.prior.base import PRIORS, Prior, check_codes
+from molae.prior.base import PRIORS, CodeSpace, Prior, Progress, check_codes
 from molae.registry import Config
+
+# What scikit-learn's estimators draw from and measure with.
+_SPACE = ("mean_", "components_", "explained_variance_")
+_MIXTURE = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
 class MixtureConfig(Config):
@@ -28,14 +36,15 @@ class MixturePrior(Prior):
 
     Args:
         config: Configuration.
+        space: What the codes are like; of no concern here.
     """
 
-    def __init__(self, config: MixtureConfig) -> None:
+    def __init__(self, config: MixtureConfig, space: CodeSpace) -> None:
         self.config = config
 
-    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0) -> None:
+    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
         # In single precision covariances would not come out positive.
-        codes = check_codes(codes, least=2)
+        codes = check_codes(codes, least=2).astype(np.float64)
         # Channels that never differ would leave the covariances without an inverse.
         self._space = PCA(n_components=min(len(codes) - 1, codes.shape[1]), svd_solver="full").fit(codes)
         inner = self._space.transform(codes)
@@ -54,3 +63,14 @@ class MixturePrior(Prior):
 
     def log_prob(self, codes: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         return self._mixture.score_samples(self._space.transform(np.asarray(codes, dtype=np.float64)))
+
+    def state(self) -> dict[str, Tensor]:
+        learned = [(self._space, name) for name in _SPACE] + [(self._mixture, name) for name in _MIXTURE]
+        return {name: torch.from_numpy(getattr(owner, name)) for owner, name in learned}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._mixture = GaussianMixture(len(state["weights_"]), covariance_type="full")
+        self._space = PCA()
+        for owner, names in ((self._space, _SPACE), (self._mixture, _MIXTURE)):
+            for name in names:
+                setattr(owner, name, state[name].double().numpy())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Float
+from collections.abc import Mapping
 
-from molae.prior.base import PRIORS, Prior, check_codes
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from molae.prior.base import PRIORS, CodeSpace, Prior, Progress, check_codes
 from molae.registry import Config
 
 
@@ -17,10 +21,10 @@ class NormalConfig(Config):
 class NormalPrior(Prior):
     """Independent standard normal channels, whatever the codes; for models of the variational form."""
 
-    def __init__(self, config: NormalConfig) -> None:
+    def __init__(self, config: NormalConfig, space: CodeSpace) -> None:
         self._size = 0
 
-    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0) -> None:
+    def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
         self._size = check_codes(codes, least=1).shape[1]
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
@@ -29,3 +33,9 @@ class NormalPrior(Prior):
     def log_prob(self, codes: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         codes = np.asarray(codes, dtype=np.float64)
         return -0.5 * (np.square(codes).sum(1) + codes.shape[1] * np.log(2 * np.pi))
+
+    def state(self) -> dict[str, Tensor]:
+        return {"size": torch.tensor(self._size)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._size = int(state["size"])

@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from standin import SCHEMA, TinyAutoencoder
 
-from molae import catalogue, checkpoint
+from molae import catalogue, checkpoint, weights
 from molae.autoencoder import AutoencoderConfig
 from molae.catalogue import CONFIG, available, read_description, resolve
 from molae.checkpoint import load_checkpoint, save_checkpoint, write_directory
 from molae.errors import CheckpointError
 
-WEIGHTS = checkpoint.WEIGHTS.format(number=1)
+WEIGHTS = weights.FILE.format(number=1)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def edit(path: Path, **changes: Any) -> None:
 def replace_weights(path: Path, change: Callable[[dict], dict]) -> None:
     """Changes the weights and keeps the checksum right."""
     save_file(change(load_file(path / WEIGHTS)), path / WEIGHTS)
-    edit(path, weights={WEIGHTS: checkpoint._checksum(path / WEIGHTS)})
+    edit(path, weights={WEIGHTS: weights._checksum(path / WEIGHTS)})
 
 
 def test_a_model_comes_back_as_it_was(model: TinyAutoencoder, saved: Path) -> None:
@@ -149,7 +149,7 @@ def test_damage_is_named(saved: Path, damage: Callable[[Path], Any], message: st
 
 def test_truncated_weights_with_a_fitting_checksum_are_refused(saved: Path) -> None:
     (saved / WEIGHTS).write_bytes((saved / WEIGHTS).read_bytes()[:-9])
-    edit(saved, weights={WEIGHTS: checkpoint._checksum(saved / WEIGHTS)})
+    edit(saved, weights={WEIGHTS: weights._checksum(saved / WEIGHTS)})
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_checkpoint(saved)
 
@@ -176,7 +176,7 @@ def test_older_formats_are_migrated_step_by_step(
 
 def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) -> None:
     (saved / WEIGHTS).rename(saved / "weights.safetensors")
-    checksum = checkpoint._checksum(saved / "weights.safetensors")
+    checksum = weights._checksum(saved / "weights.safetensors")
     edit(saved, format_version=1, weights=None, weights_sha256=checksum)
     assert torch.equal(load_checkpoint(saved).output.bias, model.output.bias)
 
@@ -184,7 +184,7 @@ def test_a_model_of_the_first_format_loads(model: TinyAutoencoder, saved: Path) 
 def test_large_weights_are_spread_over_files(
     model: TinyAutoencoder, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint, "MAX_FILE_BYTES", 200)
+    monkeypatch.setattr(weights, "MAX_FILE_BYTES", 200)
     save_checkpoint(model, saved)
     files = sorted(path.name for path in saved.glob("*.safetensors"))
     assert len(files) > 1

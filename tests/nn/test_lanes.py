@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from molae.nn.channels import CodeChannels
-from molae.nn.lanes import SlotCount, SlotReader, SlotWriter, lane_sizes
+from molae.nn.lanes import Lanes, SlotCount, SlotReader, SlotWriter
 
 CHANNELS = CodeChannels(0, 14, 5)
 SLOTS, WIDTH = 4, 6
+LANES = Lanes(CHANNELS, SLOTS)
 
 
 def tokens(count=2, slots=SLOTS):
@@ -15,12 +16,12 @@ def tokens(count=2, slots=SLOTS):
 
 
 def test_every_slot_gets_as_many_channels_as_there_are_for_all():
-    assert lane_sizes(CHANNELS, SLOTS) == (3, 1)
-    assert lane_sizes(CodeChannels(0, 3), SLOTS) == (0, 0)
+    assert LANES.parts == (3, 1)
+    assert Lanes(CodeChannels(0, 3), SLOTS).parts == (0, 0)
 
 
 def test_a_slot_writes_to_its_own_channels_alone():
-    write = SlotWriter(WIDTH, CHANNELS, SLOTS)
+    write = SlotWriter(WIDTH, LANES)
     before, changed = tokens(), tokens()
     changed[:, 2] += 1.0
     touched = (write(changed) != write(before)).any(0).nonzero().flatten().tolist()
@@ -28,20 +29,20 @@ def test_a_slot_writes_to_its_own_channels_alone():
 
 
 def test_what_does_not_divide_by_the_slots_stays_zero():
-    code = SlotWriter(WIDTH, CHANNELS, SLOTS)(tokens())
+    code = SlotWriter(WIDTH, LANES)(tokens())
     assert code.shape == (2, CHANNELS.size)
     assert not code[:, [12, 13, 18]].any()
 
 
 def test_padding_writes_nothing_and_fewer_slots_write_the_same():
-    write = SlotWriter(WIDTH, CHANNELS, SLOTS)
+    write = SlotWriter(WIDTH, LANES)
     padded = tokens()
     padded[:, 2:] = 0.0
     torch.testing.assert_close(write(padded), write(padded[:, :2]))
 
 
 def test_a_slot_is_read_from_its_own_channels_alone():
-    read = SlotReader(WIDTH, CHANNELS, SLOTS)
+    read = SlotReader(WIDTH, LANES)
     code = torch.zeros(1, CHANNELS.size)
     changed = code.clone()
     changed[:, [6, 7, 8, 16]] = 1.0
@@ -50,8 +51,8 @@ def test_a_slot_is_read_from_its_own_channels_alone():
 
 
 def test_a_summary_ahead_of_the_slots_is_read_by_none():
-    read = SlotReader(WIDTH, CHANNELS._replace(summary=7), SLOTS)
-    assert read.lanes == lane_sizes(CHANNELS, SLOTS)
+    read = SlotReader(WIDTH, LANES._replace(channels=CHANNELS._replace(summary=7)))
+    assert read.lanes.parts == LANES.parts
     code = torch.zeros(1, 7 + CHANNELS.size)
     changed = code.clone()
     changed[:, :7] = 1.0
@@ -60,8 +61,17 @@ def test_a_summary_ahead_of_the_slots_is_read_by_none():
     assert (read(changed) != read(code)).any(2).flatten().tolist() == [False, False, True, False]
 
 
+def test_lanes_that_are_split_are_joined_again():
+    lanes = Lanes(CHANNELS._replace(summary=7), SLOTS)
+    code = torch.randn(3, lanes.channels.size, generator=torch.Generator().manual_seed(0))
+    joined = lanes.join(lanes.split(code))
+    held = joined != 0
+    assert held.sum(1).tolist() == [SLOTS * lanes.size] * 3
+    torch.testing.assert_close(joined[held], code[held])
+
+
 def test_lanes_stay_in_full_precision_under_mixed_precision():
-    write, read = SlotWriter(WIDTH, CHANNELS, SLOTS), SlotReader(WIDTH, CHANNELS, SLOTS)
+    write, read = SlotWriter(WIDTH, LANES), SlotReader(WIDTH, LANES)
     with torch.autocast("cpu", torch.bfloat16):
         assert write(tokens()).dtype == torch.float32
         assert read(torch.zeros(1, CHANNELS.size)).dtype == torch.float32

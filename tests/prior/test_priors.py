@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from molae.cli.evaluate import PriorName
+from molae.cli.evaluate import JudgedPrior
+from molae.cli.options import PriorName
 from molae.errors import ConfigError, RegistryError
-from molae.prior import PRIORS
+from molae.nn.channels import CodeChannels
+from molae.nn.lanes import Lanes
+from molae.prior import PRIORS, CodeSpace, Prior
+
+
+def space() -> CodeSpace:
+    """Codes of two slots with two channels each; graphs of one node and of two take turns."""
+    lanes = Lanes(CodeChannels(0, 4), 2)
+    return CodeSpace(lanes, lambda codes: 1 + np.arange(len(codes)) % 2, torch.device("cpu"))
+
+
+def build(name: str, **settings: int) -> Prior:
+    quick = {"steps": 20, "width": 16, "tokens": 50} if name == "autoregressive" else {}
+    return PRIORS.build({"name": name, **quick, **settings}, space())
 
 
 def correlated(count: int = 500, seed: int = 0) -> np.ndarray:
@@ -21,7 +36,7 @@ def correlated(count: int = 500, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("name", list(PRIORS))
 def test_draws_are_finite_and_follow_the_seed(name: str) -> None:
-    prior = PRIORS.build({"name": name})
+    prior = build(name)
     prior.fit(correlated())
     first, again, other = (prior.sample(7, seed) for seed in (0, 0, 1))
     assert first.shape == (7, 4)
@@ -34,7 +49,7 @@ def test_draws_are_finite_and_follow_the_seed(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(PRIORS))
 def test_draws_are_likelier_than_what_is_far(name: str) -> None:
-    prior = PRIORS.build({"name": name})
+    prior = build(name)
     prior.fit(correlated())
     drawn = prior.sample(100)
     assert prior.log_prob(drawn).min() > prior.log_prob(drawn + 1000).max()
@@ -45,16 +60,17 @@ def test_codes_that_are_not_finite_are_refused(name: str) -> None:
     codes = correlated()
     codes[3, 0] = np.nan
     with pytest.raises(ConfigError, match="all finite"):
-        PRIORS.build({"name": name}).fit(codes)
+        build(name).fit(codes)
 
 
 def test_the_command_line_offers_what_is_registered() -> None:
     assert {each.value for each in PriorName} == set(PRIORS)
+    assert {each.value for each in JudgedPrior} == {*PRIORS, "stored"}
 
 
 def test_a_mixture_has_the_mean_and_spread_of_the_codes() -> None:
     codes = correlated()
-    prior = PRIORS.build({"name": "mixture", "components": 2})
+    prior = build("mixture", components=2)
     prior.fit(codes)
     drawn = prior.sample(4000)
     np.testing.assert_allclose(drawn.mean(0), codes.mean(0), atol=0.6)
@@ -62,13 +78,22 @@ def test_a_mixture_has_the_mean_and_spread_of_the_codes() -> None:
 
 
 def test_the_standard_normal_has_its_density() -> None:
-    prior = PRIORS.build({"name": "normal"})
+    prior = build("normal")
     prior.fit(correlated())
     np.testing.assert_allclose(prior.log_prob(np.zeros((1, 4))), [-2 * np.log(2 * np.pi)])
 
 
 def test_wrong_names_and_settings_are_refused() -> None:
     with pytest.raises(RegistryError, match="no prior is called 'mixtur'"):
-        PRIORS.build({"name": "mixtur"})
+        build("mixtur")
     with pytest.raises(ConfigError, match="components"):
-        PRIORS.build({"name": "mixture", "components": 0})
+        build("mixture", components=0)
+
+
+@pytest.mark.parametrize("name", list(PRIORS))
+def test_what_was_learned_can_be_taken_over(name: str) -> None:
+    prior, other = build(name), build(name)
+    prior.fit(correlated())
+    other.restore({key: value.clone() for key, value in prior.state().items()})
+    np.testing.assert_array_equal(other.sample(5), prior.sample(5))
+    np.testing.assert_array_equal(other.log_prob(correlated()[:5]), prior.log_prob(correlated()[:5]))

@@ -1,0 +1,57 @@
+"""How good generated graphs or molecules are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from rdkit import Chem
+
+from molae.apps.embed import BATCH_SIZE
+from molae.apps.generate import decode_molecules, smiles_of
+from molae.apps.graphs import decode_codes
+from molae.apps.molecules import Molecule
+from molae.apps.samples import Sample
+from molae.autoencoder import Autoencoder
+from molae.errors import RowError
+from molae.metrics.generated import summarise_generated
+from molae.metrics.graph_sets import compare_sets
+from molae.metrics.graphs import canonical_key
+
+
+def judge_generated(
+    model: Autoencoder,
+    drawn: Float[np.ndarray, "n d"],
+    fitted: Sequence[Sample],
+    reference: Sequence[Sample],
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, float | None]:
+    """Measures what codes decode to.
+
+    Args:
+        model: Model in evaluation mode.
+        drawn: Codes from a prior.
+        fitted: What the prior was fitted to.
+        reference: What the generated ones are to be like.
+        batch_size: Codes that the model takes at once.
+    Returns:
+        The figures of `molae.metrics.generated.summarise_generated`, a graph being valid if it has a node and
+        a molecule if RDKit sanitises it; and those of `molae.metrics.graph_sets.compare_sets` of the valid
+        ones, where there are any.
+    """
+    names: list[str | bytes | None]
+    if model.schema.labels is None:
+        molecules = decode_molecules(model, drawn, batch_size)
+        names = [None if isinstance(mol, RowError) else smiles_of(mol) for mol in molecules]
+        known: set[str | bytes] = {smiles_of(each.mol) for each in fitted if isinstance(each, Molecule)}
+        valid = [Chem.GetAdjacencyMatrix(mol) for mol in molecules if not isinstance(mol, RowError)]
+    else:
+        graphs = list(decode_codes(model, drawn, batch_size))
+        names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
+        known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
+        valid = [each.edges for each in graphs if len(each.edges)]
+    figures = summarise_generated(names, known)
+    if not valid:
+        return figures
+    return {**figures, **compare_sets([each.graph.edges for each in reference], valid)}

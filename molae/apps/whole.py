@@ -1,0 +1,34 @@
+"""A whole input at once, for what needs to see all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from molae.apps.chunks import chunk_sources
+from molae.apps.reading import sample_workers
+from molae.apps.rows import Progress, Source, no_progress
+from molae.apps.samples import Sample
+from molae.autoencoder import Autoencoder
+from molae.errors import RowError
+
+
+def read_whole(
+    source: Source, model: Autoencoder, progress: Progress = no_progress
+) -> tuple[list[Sample], Counter[str]]:
+    """Reads a whole input.
+
+    Args:
+        source: The input.
+        model: Model that is to take it.
+        progress: Told after every few rows.
+    Returns:
+        The graphs or molecules that the model takes, and the number of the others by the kind of the reason.
+    """
+    samples: list[Sample] = []
+    unread: Counter[str] = Counter()
+    with source.open() as reader, sample_workers(model.schema, source.seed, source.num_workers) as workers:
+        chunks = ((None, chunk_sources(chunk)) for chunk in reader)
+        for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
+            samples += [each for each in read if isinstance(each, Sample)]
+            unread.update(each.kind for each in read if isinstance(each, RowError))
+    return samples, unread

@@ -1,0 +1,124 @@
+"""`molae generate`, and priors that are stored with their models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from rdkit import Chem
+from smallmodel import KNOWN
+from typer.testing import CliRunner
+
+import molae
+from molae.checkpoint import load_checkpoint, save_checkpoint
+from molae.cli import app
+from molae.errors import CheckpointError, ConfigError, MolaeError
+
+
+@pytest.fixture
+def model(isomer_model_path: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(isomer_model_path, tmp_path / "model")
+
+
+@pytest.fixture
+def like(tmp_path: Path) -> Path:
+    path = tmp_path / "known.smi"
+    path.write_text("\n".join([*KNOWN, "not a molecule"]) + "\n")
+    return path
+
+
+def invoke(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["generate", *(str(argument) for argument in arguments)])
+    return result.exit_code, result.stderr
+
+
+def test_a_row_for_each_draw(model: Path, like: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new.csv"
+    code, told = invoke("-n", 40, "-o", output, "--model", model, "--like", like, "--seed", 1)
+    assert code == 0, told
+    table = pd.read_csv(output)
+    assert list(table) == ["smiles", "status", "error"]
+    valid = table["status"] == "ok"
+    assert len(table) == 40
+    assert f"{valid.sum()} of 40 rows ok" in told
+    assert all(Chem.MolFromSmiles(smiles) is not None for smiles in table["smiles"][valid])
+    assert table["smiles"][~valid].isna().all()
+    assert table["error"][~valid].notna().all()
+    codes = molae.embed(list(KNOWN), model)
+    mols = molae.generate_molecules(40, codes, model, seed=1)
+    assert [mol and Chem.MolToSmiles(mol) for mol in mols] == table["smiles"].where(valid, None).tolist()
+
+
+def test_lines_are_of_valid_molecules_alone(model: Path, like: Path, tmp_path: Path) -> None:
+    table, lines, dropped = (tmp_path / name for name in ("new.csv", "new.smi", "dropped.csv"))
+    for output, more in ((table, []), (lines, []), (dropped, ["--drop"])):
+        assert invoke("-n", 40, "-o", output, "--model", model, "--like", like, *more)[0] == 0
+    valid = pd.read_csv(table)["smiles"].dropna().tolist()
+    assert lines.read_text().split() == valid
+    assert pd.read_csv(dropped)["smiles"].tolist() == valid
+
+
+def test_a_stored_prior_needs_no_molecules(model: Path, like: Path, tmp_path: Path) -> None:
+    code, told = invoke("-n", 5, "-o", tmp_path / "new.csv", "--model", model)
+    assert code == 2
+    assert "has no prior: bring molecules or graphs" in told
+    codes = molae.embed(list(KNOWN), model)
+    molae.fit_prior(codes, model, prior="mixture", device="cpu")
+    for name, more in (("stored.csv", []), ("fitted.csv", ["--like", like])):
+        assert invoke("-n", 20, "-o", tmp_path / name, "--model", model, *more)[0] == 0
+    assert (tmp_path / "stored.csv").read_text() == (tmp_path / "fitted.csv").read_text()
+    code, told = invoke("-n", 5, "-o", tmp_path / "new.csv", "--model", model, "--prior", "mixture")
+    assert code == 2
+    assert "nothing to fit it to" in told
+    with pytest.raises(ConfigError, match="a loaded model does not tell"):
+        molae.generate_molecules(3, model=molae.load(model))
+
+
+def test_a_prior_of_other_weights_is_refused(model: Path, tmp_path: Path) -> None:
+    molae.fit_prior(molae.embed(list(KNOWN), model), model, prior="normal", device="cpu")
+    other = load_checkpoint(model)
+    with torch.no_grad():
+        next(other.parameters()).add_(1)
+    save_checkpoint(other, tmp_path / "other")
+    shutil.copytree(model / "prior", tmp_path / "other" / "prior")
+    with pytest.raises(CheckpointError, match="codes of other weights: fit it again"):
+        molae.generate_molecules(3, model=tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace('"normal"', '"abnormal"'), "no prior is called 'abnormal'"),
+        (lambda text: text.replace('"format_version": 1', '"format_version": 9'), "made by a newer molae"),
+        (lambda text: text.replace('"of"', '"off"'), "corrupt: it has no of"),
+        (lambda text: text.replace("weights-01", "../weights-01"), "is no file of weights"),
+        (lambda text: text[:50], "corrupt"),
+    ],
+)
+def test_a_damaged_prior_is_refused(model: Path, change: Callable[[str], str], message: str) -> None:
+    molae.fit_prior(molae.embed(list(KNOWN), model), model, prior="normal", device="cpu")
+    description = model / "prior" / "config.json"
+    description.write_text(change(description.read_text()))
+    with pytest.raises(MolaeError, match=message):
+        molae.generate_molecules(3, model=model)
+
+
+def test_codes_without_lanes_have_no_autoregressive_prior(model: Path, like: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new.csv"
+    code, told = invoke("-n", 5, "-o", output, "--model", model, "--like", like, "--prior", "autoregressive")
+    assert code == 2
+    assert "no node has channels of its own" in told
+    assert not output.exists()
+
+
+def test_wrong_inputs(model: Path, tmp_path: Path) -> None:
+    assert "there is no folder" in invoke("-o", tmp_path / "no" / "new.csv", "--model", model)[1]
+    assert "cannot write this suffix" in invoke("-o", tmp_path / "new.sdf", "--model", model)[1]
+    (tmp_path / "bad.smi").write_text("no\nnot\n")
+    code, told = invoke("-o", tmp_path / "new.csv", "--model", model, "--like", tmp_path / "bad.smi")
+    assert code == 2
+    assert "no molecule that the model takes" in told
