@@ -1,6 +1,9 @@
-"""Self-attention between the slots of a graph (Vaswani et al. 2017, arXiv:1706.03762)."""
+"""Self-attention between the slots of a graph or the places of a sequence (Vaswani et al. 2017,
+arXiv:1706.03762)."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 from molae.nn.mlp import ResidualBlock
 
 
-class AttentionLayer(nn.Module):
+class _Attention(nn.Module):
     """Attention, then a residual block, both with the norm first; the identity at the start of training.
 
     Args:
@@ -27,6 +30,25 @@ class AttentionLayer(nn.Module):
         nn.init.zeros_(self.out.bias)
         self.block = ResidualBlock(width, expansion=4)
 
+    def _parts(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "3 b h m c"]:
+        """Queries, keys and values of all heads."""
+        return self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+
+    def _update(
+        self, x: Float[Tensor, "b m d"], scores: Tensor, hidden: Tensor, values: Float[Tensor, "b h n c"]
+    ) -> Float[Tensor, "b m d"]:
+        weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(dim=-1)
+        return self.block(x + self.out((weights @ values).transpose(1, 2).flatten(2)))
+
+
+class AttentionLayer(_Attention):
+    """Attention between the slots of a graph, then a residual block (see `_Attention`).
+
+    Args:
+        width: Channels of a slot.
+        heads: Attention heads; they must divide `width`.
+    """
+
     def forward(
         self,
         x: Float[Tensor, "b m d"],
@@ -40,12 +62,44 @@ class AttentionLayer(nn.Module):
             mask: Slots that are seen.
             bias: What is added to the scores of each head, or None.
         """
-        query, key, value = (
-            self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        )
-        # Written out: with so few slots the fused kernel is several times slower on a CPU, mostly backwards.
-        scores = query @ key.mT / query.shape[-1] ** 0.5
+        query, keys, values = self._parts(x)
+        scores = _scores(query, keys)
         if bias is not None:
             scores = scores + bias
-        weights = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min).softmax(dim=-1)
-        return self.block(x + self.out((weights @ value).transpose(1, 2).flatten(2)))
+        return self._update(x, scores, ~mask[:, None, None, :], values)
+
+
+class Past(NamedTuple):
+    """Keys and values of the places that a layer has seen."""
+
+    keys: Float[Tensor, "b h p c"]
+    values: Float[Tensor, "b h p c"]
+
+
+class CausalLayer(_Attention):
+    """Attention of each place of a sequence to itself and those ahead, then a residual block.
+
+    Args:
+        width: Channels of a place.
+        heads: Attention heads; they must divide `width`.
+    """
+
+    def forward(self, x: Float[Tensor, "b m d"], past: Past | None = None) -> tuple[Tensor, Past]:
+        """Returns the updated places, and what places further on need to see of them and of the past.
+
+        Args:
+            x: Channels of the places.
+            past: What this gave for the places ahead of these, or None where there are none.
+        """
+        query, keys, values = self._parts(x)
+        if past is not None:
+            keys, values = torch.cat([past.keys, keys], dim=2), torch.cat([past.values, values], dim=2)
+        scores = _scores(query, keys)
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device)
+        later = later.triu(1 + keys.shape[2] - query.shape[2])
+        return self._update(x, scores, later, values), Past(keys, values)
+
+
+def _scores(query: Float[Tensor, "b h m c"], keys: Float[Tensor, "b h n c"]) -> Float[Tensor, "b h m n"]:
+    # Written out: with so few slots the fused kernel is several times slower on a CPU, mostly backwards.
+    return query @ keys.mT / query.shape[-1] ** 0.5

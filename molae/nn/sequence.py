@@ -3,54 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from molae.nn.attention import CausalLayer, Past
 from molae.nn.mlp import ResidualBlock
-
-
-class Past(NamedTuple):
-    """Keys and values of the places that a layer has seen."""
-
-    keys: Float[Tensor, "b h p d"]
-    values: Float[Tensor, "b h p d"]
-
-
-class CausalLayer(nn.Module):
-    """Attention to the places ahead, then a residual block, both with the norm first (Vaswani et al. 2017,
-    arXiv:1706.03762); the identity at the start of training.
-
-    Args:
-        width: Channels of a place.
-        heads: Attention heads; they must divide `width`.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.LayerNorm(width)
-        self.project = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-        self.block = ResidualBlock(width, expansion=4)
-
-    def forward(self, x: Float[Tensor, "b m d"], past: Past | None = None) -> tuple[Tensor, Past]:
-        """Returns the updated places, and what places further on need to see of them and of the past."""
-        query, keys, values = (
-            self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        )
-        if past is not None:
-            keys, values = torch.cat([past.keys, keys], dim=2), torch.cat([past.values, values], dim=2)
-        # Written out: on a CPU the fused kernel takes half as long again with so few places.
-        scores = query @ keys.mT / query.shape[-1] ** 0.5
-        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device)
-        later = later.triu(1 + scores.shape[-1] - scores.shape[-2])
-        weights = scores.masked_fill(later, torch.finfo(scores.dtype).min).softmax(dim=-1)
-        return self.block(x + self.out((weights @ values).transpose(1, 2).flatten(2))), Past(keys, values)
 
 
 class SequenceModel(nn.Module):

@@ -33,7 +33,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 
 from molae.apps.embed import embed
 from molae.apps.graphs import pack_graphs
@@ -96,9 +96,10 @@ def cross_validate(features: np.ndarray, classes: np.ndarray, kind: str, seed: i
             machine = GridSearchCV(SVC(kernel="precomputed"), {"C": PENALTIES}, cv=5)
             fit, test = features[np.ix_(fitted, fitted)], features[np.ix_(told, fitted)]
         else:
-            machine = GridSearchCV(
-                make_pipeline(StandardScaler(), SVC(kernel=kind)), {"svc__C": PENALTIES}, cv=5
-            )
+            # The solver for kernels does not end on classes that no plane parts.
+            machine = LinearSVC(dual=False) if kind == "linear" else SVC()
+            penalties = {f"{type(machine).__name__.lower()}__C": PENALTIES}
+            machine = GridSearchCV(make_pipeline(StandardScaler(), machine), penalties, cv=5)
             fit, test = features[fitted], features[told]
         guess[known[test_rows]] = machine.fit(fit, classes[fitted]).predict(test)
         scores.append(float((guess == classes[test_rows]).mean()))

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from molae.nn.sequence import CausalLayer, SequenceModel
+from molae.nn.attention import CausalLayer
+from molae.nn.sequence import SequenceModel
 
 SIZES, PLACES = (3, 2), 4
 
