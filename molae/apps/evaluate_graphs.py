@@ -21,7 +21,7 @@ from molae.apps.samples import Sample
 from molae.apps.whole import read_whole
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
-from molae.errors import ConfigError, DataError
+from molae.errors import ConfigError
 from molae.graphs.vocabulary import Vocabulary
 from molae.metrics.graphs import GraphReconstruction, isomorphic, summarise_graphs
 from molae.types import Decoded, Graph
@@ -75,8 +75,6 @@ def evaluate_graphs(
             " bring `train` to measure what codes generate"
         )
     samples, unread = read_whole(source, opened, progress)
-    if not samples:
-        raise DataError(f"{source.path} holds no graph that the model takes: {dict(unread)}")
     figures: dict[str, Any] = {"count": len(samples)}
     if not molecules:
         figures |= summarise_graphs(compare_graphs(opened, samples, batch_size))

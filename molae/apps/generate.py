@@ -20,7 +20,7 @@ from molae.apps.reconstruct import rebuild_all
 from molae.apps.rows import Progress, Source, Summary, no_progress
 from molae.apps.whole import read_whole
 from molae.autoencoder import Autoencoder
-from molae.errors import ConfigError, DataError, RowError
+from molae.errors import ConfigError, RowError
 from molae.io import LINE_SUFFIXES, TABLE_SUFFIXES, check_folder, output_suffix, write_table
 
 if TYPE_CHECKING:
@@ -168,9 +168,7 @@ def smiles_of(mol: Chem.Mol) -> str:
 
 
 def _codes(source: Source, model: Autoencoder, batch_size: int) -> Float[np.ndarray, "g d"]:
-    samples, unread = read_whole(source, model)
-    if not samples:
-        raise DataError(f"{source.path} holds no molecule that the model takes: {dict(unread)}")
+    samples, _ = read_whole(source, model)
     return embed_read(model, samples, batch_size)[0]
 
 

@@ -9,7 +9,7 @@ from molae.apps.reading import sample_workers
 from molae.apps.rows import Progress, Source, no_progress
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
-from molae.errors import RowError
+from molae.errors import DataError, RowError
 
 
 def read_whole(
@@ -23,6 +23,8 @@ def read_whole(
         progress: Told after every few rows.
     Returns:
         The graphs or molecules that the model takes, and the number of the others by the kind of the reason.
+    Raises:
+        DataError: If the input cannot be read, or holds nothing that the model takes.
     """
     samples: list[Sample] = []
     unread: Counter[str] = Counter()
@@ -31,4 +33,8 @@ def read_whole(
         for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
             samples += [each for each in read if isinstance(each, Sample)]
             unread.update(each.kind for each in read if isinstance(each, RowError))
+    if not samples:
+        what = "molecule" if model.schema.labels is None else "graph"
+        kinds = ", ".join(f"{kind} {count}" for kind, count in unread.most_common()) or "it is empty"
+        raise DataError(f"{source.path} holds no {what} that the model takes: {kinds}")
     return samples, unread

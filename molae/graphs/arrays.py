@@ -123,7 +123,7 @@ def _standardised(
 
 def _attribute(attributes: Mapping[str, Values], name: str, kind: str) -> Values:
     if name not in attributes:
-        raise RowError(f"the {kind}s have no attribute {name!r}, which the model reads", "no_label")
+        raise RowError(f"not all {kind}s have the attribute {name!r}, which the model reads", "no_label")
     return attributes[name]
 
 

@@ -28,12 +28,11 @@ def from_networkx(graph: nx.Graph) -> LabelledGraph:
     Args:
         graph: Graph, directed or not; attributes of nodes and edges become their labels, or numbers where
             they are floating-point ones. Tuples, lists and arrays of floating-point numbers, as long for all
-            nodes or edges, are vectors.
+            nodes or edges, are vectors. What only some of the nodes or edges have is left out.
     Returns:
         The graph.
     Raises:
-        RowError: `multi_edge`; `self_loop`; `no_nodes`; `no_label`, if only some nodes or edges have an
-            attribute.
+        RowError: `multi_edge`; `self_loop`; `no_nodes`.
     """
     number = {node: place for place, node in enumerate(graph)}
     edges = list(graph.edges(data=True))
@@ -45,8 +44,8 @@ def from_networkx(graph: nx.Graph) -> LabelledGraph:
     return labelled_graph(
         len(graph),
         ends,
-        _columns([data for _, data in graph.nodes(data=True)], "node"),
-        _columns([data for _, _, data in edges], "edge"),
+        _columns([data for _, data in graph.nodes(data=True)]),
+        _columns([data for _, _, data in edges]),
         directed,
     )
 
@@ -139,16 +138,10 @@ def _fields(labels: Mapping[str, Values], joint: str, prefix: str = "") -> Itera
             yield name if name.startswith(prefix) else prefix + name, _tensor(values)
 
 
-def _columns(rows: Sequence[Mapping[Any, Any]], kind: str) -> dict[str, Values]:
-    """The attributes of all rows by name."""
-    names = sorted({name for row in rows for name in row}, key=str)
-    for name in names:
-        without = sum(name not in row for row in rows)
-        if without:
-            raise RowError(
-                f"{without} of {len(rows)} {kind}s have no attribute {name!r}, the others do", "no_label"
-            )
-    return {str(name): _as_vectors([row[name] for row in rows]) for name in names}
+def _columns(rows: Sequence[Mapping[Any, Any]]) -> dict[str, Values]:
+    """The attributes that all rows have, by name."""
+    shared = set(rows[0]).intersection(*rows[1:]) if rows else set()
+    return {str(name): _as_vectors([row[name] for row in rows]) for name in sorted(shared, key=str)}
 
 
 def _as_vectors(values: list[Any]) -> Values:

@@ -75,10 +75,17 @@ def test_networkx_graphs_that_are_none_of_ours_are_refused() -> None:
     assert_refused("multi_edge", from_networkx, nx.MultiGraph([(0, 1), (1, 0)]))
     assert_refused("self_loop", from_networkx, nx.Graph([(0, 0)]))
     assert_refused("no_nodes", from_networkx, nx.Graph())
-    half = nx.path_graph(3)
-    half.nodes[1]["colour"] = "red"
-    assert "2 of 3 nodes" in assert_refused("no_label", from_networkx, half)
     assert len(from_networkx(nx.MultiGraph([(0, 1), (1, 2)])).pairs) == 2
+
+
+def test_what_some_nodes_have_stops_those_models_alone_that_read_it() -> None:
+    half = coloured_path()
+    half.nodes["b"]["note"] = "seen"
+    graph = from_networkx(half)
+    assert set(graph.node_labels) == {"colour"}
+    assert "not all nodes have" in assert_refused(
+        "no_label", encode, graph, Vocabulary(nodes=(("note", ("seen",)),)), 9
+    )
 
 
 def test_pyg_graphs() -> None:
