@@ -9,10 +9,14 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from molae.align import ALIGNERS
 from molae.autoencoder import AutoencoderConfig
 from molae.conformer import ConformerConfig
+from molae.decoder import DECODERS
+from molae.encoder import ENCODERS
 from molae.errors import ConfigError
 from molae.registry import Config, validate
+from molae.regularise import REGULARISERS
 from molae.training.augment import AugmentConfig
 
 
@@ -122,7 +126,22 @@ def parse_config(values: Mapping[str, Any]) -> TrainConfig:
     for name, section in kinds.items():
         if name in sections:
             sections[name] = validate(section, sections[name], name)
-    return cast(TrainConfig, validate(TrainConfig, sections, "config file"))
+    config = cast(TrainConfig, validate(TrainConfig, sections, "config file"))
+    if isinstance(config.model, AutoencoderConfig):
+        _check_components(config.model)
+    return config
+
+
+def _check_components(model: AutoencoderConfig) -> None:
+    """Checks the sections that name components, which would else be looked at when the data are packed."""
+    for registry, section in (
+        (ENCODERS, model.encoder),
+        (ALIGNERS, model.aligner),
+        (DECODERS, model.decoder),
+        (REGULARISERS, model.regulariser),
+    ):
+        if section is not None:
+            registry.config(section)
 
 
 def read_config(path: Path) -> TrainConfig:
