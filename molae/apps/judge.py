@@ -18,6 +18,7 @@ from molae.errors import RowError
 from molae.metrics.generated import summarise_generated
 from molae.metrics.graph_sets import compare_sets
 from molae.metrics.graphs import canonical_key
+from molae.metrics.molecule_sets import compare_molecules
 
 
 def judge_generated(
@@ -37,21 +38,34 @@ def judge_generated(
         batch_size: Codes that the model takes at once.
     Returns:
         The figures of `molae.metrics.generated.summarise_generated`, a graph being valid if it has a node and
-        a molecule if RDKit sanitises it; and those of `molae.metrics.graph_sets.compare_sets` of the valid
-        ones, where there are any.
+        a molecule if RDKit sanitises it; and, where some are valid, those of
+        `molae.metrics.graph_sets.compare_sets` and, of molecules, of
+        `molae.metrics.molecule_sets.compare_molecules` of these.
     """
-    names: list[str | bytes | None]
     if model.schema.labels is None:
-        molecules = decode_molecules(model, drawn, batch_size)
-        names = [None if isinstance(mol, RowError) else smiles_of(mol) for mol in molecules]
-        known: set[str | bytes] = {smiles_of(each.mol) for each in fitted if isinstance(each, Molecule)}
-        valid = [Chem.GetAdjacencyMatrix(mol) for mol in molecules if not isinstance(mol, RowError)]
-    else:
-        graphs = list(decode_codes(model, drawn, batch_size))
-        names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
-        known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
-        valid = [each.edges for each in graphs if len(each.edges)]
+        return _judge_molecules(decode_molecules(model, drawn, batch_size), _mols(fitted), _mols(reference))
+    graphs = list(decode_codes(model, drawn, batch_size))
+    names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
+    known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
     figures = summarise_generated(names, known)
+    valid = [each.edges for each in graphs if len(each.edges)]
     if not valid:
         return figures
     return {**figures, **compare_sets([each.graph.edges for each in reference], valid)}
+
+
+def _judge_molecules(
+    found: Sequence[Chem.Mol | RowError], known: Sequence[Chem.Mol], reference: Sequence[Chem.Mol]
+) -> dict[str, float | None]:
+    names = [None if isinstance(mol, RowError) else smiles_of(mol) for mol in found]
+    figures = summarise_generated(names, map(smiles_of, known))
+    valid = [mol for mol in found if not isinstance(mol, RowError)]
+    if not valid:
+        return figures
+    # What is drawn is compared as it is decoded; hydrogens are nodes in both or in none.
+    sets = ([Chem.GetAdjacencyMatrix(mol) for mol in mols] for mols in (reference, valid))
+    return {**figures, **compare_sets(*sets), **compare_molecules(reference, valid)}
+
+
+def _mols(samples: Sequence[Sample]) -> list[Chem.Mol]:
+    return [each.mol for each in samples if isinstance(each, Molecule)]

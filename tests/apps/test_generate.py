@@ -13,7 +13,7 @@ from smallmodel import ISOMER_SCHEMA, KNOWN, save_small_model, small_model
 
 import molae
 from molae.apps.evaluate_graphs import evaluate_graphs
-from molae.apps.generate import judge_generated
+from molae.apps.judge import judge_generated
 from molae.apps.reading import try_sample
 from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder
