@@ -50,6 +50,11 @@ def save_prior(
         (partial / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
+def has_prior(model: Path) -> bool:
+    """Whether a prior is saved in the directory of a model."""
+    return (model / FOLDER).is_dir()
+
+
 def load_prior(model: Path, space: CodeSpace) -> Prior:
     """Loads the prior that `save_prior` saved in the directory of a model.
 
@@ -63,7 +68,7 @@ def load_prior(model: Path, space: CodeSpace) -> Prior:
             of other weights.
     """
     path = model / FOLDER
-    if not path.is_dir():
+    if not has_prior(model):
         raise CheckpointError(f"{model} has no prior: bring molecules or graphs that new ones are to be like")
     description = _read(path / CONFIG)
     if description["of"] != fingerprint(read_description(model)):

@@ -1,4 +1,4 @@
-"""Draw new molecules from the prior of a model, keep the best, and ask how usual a molecule is.
+"""Draw new molecules from the prior of a model, keep the best, and draw some like your own.
 
 Run it from the top of the repository: python tutorials/new_molecules.py
 """
@@ -18,12 +18,20 @@ print(f"{len(valid)} of {len(mols)} are valid, {len(different)} of these differ"
 for mol in sorted(valid, key=qed, reverse=True)[:5]:
     print(f"{qed(mol):.2f}  {Chem.MolToSmiles(mol)}")
 
-# %% New molecules like some of your own: a prior that is fitted to their codes
-known = ["CCO", "CCCO", "CCCCO", "CC(C)O", "CC(C)CO", "OCCO", "OCCCO", "CC(O)CO"] * 4
-like = molae.generate_molecules(
-    20,
-    molae.embed(known, "graph"),
-    "graph",
-    prior={"name": "autoregressive", "width": 64, "layers": 2, "steps": 100},
-)
-print("alcohols:", ", ".join(sorted({Chem.MolToSmiles(mol) for mol in like if mol is not None})))
+# %% Like these: the prior goes on learning with their codes for a moment
+known = [
+    "NS(=O)(=O)c1ccc(Cl)cc1",
+    "NS(=O)(=O)c1ccc(C)cc1",
+    "CC(=O)Nc1ccc(S(N)(=O)=O)cc1",
+    "COc1ccc(S(N)(=O)=O)cc1",
+    "NCCc1ccc(S(N)(=O)=O)cc1",
+    "NS(=O)(=O)c1ccc(C(=O)O)cc1",
+    "NS(=O)(=O)c1cccc(F)c1",
+    "NS(=O)(=O)c1ccc(NCc2ccccc2)cc1",
+]
+sulfonamide = Chem.MolFromSmarts("NS(=O)(=O)c")
+like = molae.generate_molecules(50, molae.embed(known, "graph"), "graph", seed=0)
+found = {Chem.MolToSmiles(mol) for mol in like if mol is not None and mol.HasSubstructMatch(sulfonamide)}
+known = {Chem.CanonSmiles(smiles) for smiles in known}
+print(f"{len(found)} different sulfonamides, {len(found - known)} of them new, in {len(like)} draws")
+print("\n".join(sorted(found - known)[:5]))

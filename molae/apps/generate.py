@@ -47,7 +47,8 @@ def generate_graphs(
         codes: Codes of graphs of the kind that is wanted, as `molae.embed` gives them, not NaN; None for the
             prior that `molae.fit_prior` stored with the model.
         model: Path of the model that made the codes, or the loaded model.
-        prior: What is fitted to the codes, a Gaussian mixture if None (see `molae.fit_prior`).
+        prior: What is fitted to the codes (see `molae.fit_prior`); `adapted`, the stored prior taught the
+            codes, is the default where there is one, a Gaussian mixture where not.
         seed: Seed of the fit and of the draws.
         device: `auto`, `cpu` or `cuda`.
     Returns:
@@ -113,7 +114,7 @@ def generate_file(
         output: Path of the output: a table; or `.smi`, the SMILES of the valid ones.
         model: Name or path of a model of molecules.
         like: Molecules that new ones are to be like; None for the prior that is stored with the model.
-        prior: What is fitted to these, a Gaussian mixture if None (see `molae.fit_prior`).
+        prior: What is fitted to these, as for `generate_graphs`.
         seed: Seed of the fit and of the draws.
         batch_size: Codes that the model takes at once.
         device: `auto`, `cpu` or `cuda`.

@@ -16,12 +16,15 @@ from molae.apps.rows import Progress, no_progress
 from molae.autoencoder import Autoencoder
 from molae.catalogue import resolve
 from molae.errors import ConfigError
-from molae.fitted import load_prior, save_prior
+from molae.fitted import has_prior, load_prior, save_prior
 from molae.nn.lanes import Lanes
 from molae.prior import PRIORS, CodeSpace, Prior
 
 #: Name of a prior, or a mapping with its `name` and settings.
 PriorChoice = str | Mapping[str, Any]
+
+ADAPTED = "adapted"
+"""Name for the prior that is stored with a model, taught other codes."""
 
 
 def fit_prior(
@@ -77,29 +80,39 @@ def open_prior(
     opened: Autoencoder,
     prior: PriorChoice | None = None,
     seed: int = 0,
+    progress: Progress = no_progress,
 ) -> Prior:
-    """A prior that is fitted to codes; without codes, the one that is stored with their model.
+    """The prior that is stored with a model, or one for given codes.
 
     Args:
-        codes: Codes to fit to, or None.
+        codes: Codes of the kind that is wanted; None for the stored prior as it is.
         model: Name or path of the model.
         opened: The same, loaded.
-        prior: What is fitted, a Gaussian mixture if None.
+        prior: What is fitted to the codes (see `fit_prior`); or `adapted`, the stored prior, which goes on
+            learning with them. None for `adapted` where a prior is stored, else for a Gaussian mixture.
         seed: Seed of the fit.
+        progress: Told of the steps of a fit that takes long.
     Raises:
-        CheckpointError: If there are neither codes nor a stored prior.
+        CheckpointError: If a stored prior is needed, and there is none.
         ConfigError: If there are no codes, and only the loaded model is known or a prior is chosen; or what
             `fit_prior` raises.
     """
-    if codes is not None:
-        return fitted_prior(codes, opened, "mixture" if prior is None else prior, seed)
-    if prior is not None:
+    if codes is None and prior is not None:
         raise ConfigError(
             "a prior is chosen, but there is nothing to fit it to: bring codes, or none of both"
         )
+    if codes is not None and not (prior == ADAPTED or (prior is None and _has_prior(model))):
+        return fitted_prior(codes, opened, prior or "mixture", seed, progress)
     if isinstance(model, Autoencoder):
         raise ConfigError("a loaded model does not tell where its prior is stored: give its name or path")
-    return load_prior(resolve(model), code_space(opened))
+    found = load_prior(resolve(model), code_space(opened))
+    if codes is not None:
+        found.adapt(codes, seed, progress)
+    return found
+
+
+def _has_prior(model: Model) -> bool:
+    return not isinstance(model, Autoencoder) and has_prior(resolve(model))
 
 
 def code_space(model: Autoencoder) -> CodeSpace:

@@ -64,6 +64,7 @@ class JudgedPrior(StrEnum):
     autoregressive = "autoregressive"
     normal = "normal"
     stored = "stored"
+    adapted = "adapted"
 
 
 @evaluate.callback()
@@ -137,8 +138,8 @@ def graphs(
         JudgedPrior,
         typer.Option(
             "--prior",
-            help="Distribution fitted to the codes, normal for models of the variational form; or stored, the"
-            " one that the model has.",
+            help="Distribution fitted to the codes, normal for models of the variational form; or the model's"
+            " own, as it is stored or adapted to the codes.",
         ),
     ] = JudgedPrior.mixture,
     smiles_column: SmilesColumn = None,

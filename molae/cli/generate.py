@@ -35,7 +35,11 @@ def generate(
     ] = None,
     prior: Annotated[
         PriorName | None,
-        typer.Option("--prior", help="What is fitted to the codes of --like; mixture if not given."),
+        typer.Option(
+            "--prior",
+            help="What is fitted to the codes of --like: the model's own prior, adapted to them, or another;"
+            " by default adapted, or mixture where the model has none.",
+        ),
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Leave out what is no valid molecule.")] = False,
     smiles_column: SmilesColumn = None,

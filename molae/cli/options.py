@@ -35,6 +35,7 @@ class Precision(StrEnum):
 class PriorName(StrEnum):
     """Distributions that are fitted to codes."""
 
+    adapted = "adapted"
     mixture = "mixture"
     autoregressive = "autoregressive"
     normal = "normal"

@@ -35,6 +35,8 @@ _AT_ONCE = 512
 _WARM_UP = 0.05
 _BETAS = (0.9, 0.98)
 _CLIP = 1.0
+# To adapt to other codes: passes over them, fewest steps, and by how much they are smaller.
+_EPOCHS, _LEAST_STEPS, _SLOWER = 10, 50, 0.3
 _LINE_SECONDS = 30.0
 
 
@@ -91,19 +93,18 @@ class AutoregressivePrior(Prior):
         self._quantiser = ResidualQuantiser(config.tokens, config.levels)
 
     def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
-        codes = check_codes(codes, least=2)
-        sizes = self.space.count(codes)
-        if not sizes.any():
-            raise ConfigError("codes: all decode to graphs without nodes")
+        codes, sizes = self._checked(codes)
         lanes, filled = self._lanes(codes), _filled(sizes, self.space.lanes.slots)
-        self._centre = torch.from_numpy(codes.mean(axis=0, dtype=np.float64).astype(np.float32))
         self._quantiser.fit(lanes[filled], seed)
-        tokens = torch.zeros(*filled.shape, self.config.levels, dtype=torch.int64)
-        tokens[filled] = self._quantiser.tokens(lanes[filled])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._build()
-        self._train(tokens, sizes, seed, progress)
+        self._learn(codes, sizes, self.config.steps, self.config.learning_rate, seed, progress)
+
+    def adapt(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
+        codes, sizes = self._checked(codes)
+        steps = max(_LEAST_STEPS, math.ceil(_EPOCHS * len(codes) / self.config.batch_size))
+        self._learn(codes, sizes, steps, _SLOWER * self.config.learning_rate, seed, progress)
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         generator = torch.Generator(self.space.device).manual_seed(seed)
@@ -122,8 +123,7 @@ class AutoregressivePrior(Prior):
         for start in range(0, len(codes), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             filled = _filled(sizes[part], lanes.shape[1])
-            tokens = torch.zeros(*filled.shape, self.config.levels, dtype=torch.int64)
-            tokens[filled] = self._quantiser.tokens(lanes[part][filled])
+            tokens = self._tokens(lanes[part], sizes[part])
             with torch.inference_mode():
                 chance = self._network(*self._batch(tokens, sizes[part])).double().cpu()
             off = (lanes[part] - self._quantiser.vectors(tokens)) * filled.unsqueeze(2)
@@ -157,6 +157,13 @@ class AutoregressivePrior(Prior):
     def _lanes(self, codes: Float[np.ndarray, "g d"]) -> Float[Tensor, "g s l"]:
         return self.space.lanes.split(torch.from_numpy(codes))
 
+    def _tokens(self, lanes: Float[Tensor, "g s l"], sizes: Int[np.ndarray, " g"]) -> Int[Tensor, "g s k"]:
+        """Tokens of lanes; 0 in empty slots."""
+        filled = _filled(sizes, lanes.shape[1])
+        tokens = torch.zeros(*filled.shape, self.config.levels, dtype=torch.int64)
+        tokens[filled] = self._quantiser.tokens(lanes[filled])
+        return tokens
+
     def _batch(
         self, tokens: Int[Tensor, "b s l"], sizes: Int[np.ndarray, " b"]
     ) -> tuple[Int[Tensor, "b m l"], Int[Tensor, " b"]]:
@@ -173,27 +180,36 @@ class AutoregressivePrior(Prior):
         normal = -0.5 * (off.double() / deviation).square().sum((1, 2)).numpy()
         return normal - sizes * off.shape[2] * math.log(deviation * math.sqrt(2 * math.pi))
 
-    def _train(
+    def _checked(self, codes: Float[np.ndarray, "g d"]) -> tuple[np.ndarray, np.ndarray]:
+        """Codes that can be learned from, and how many nodes each has."""
+        codes = check_codes(codes, least=2)
+        sizes = self.space.count(codes)
+        if not sizes.any():
+            raise ConfigError("codes: all decode to graphs without nodes")
+        return codes, sizes
+
+    def _learn(
         self,
-        tokens: Int[Tensor, "g s l"],
+        codes: Float[np.ndarray, "g d"],
         sizes: Int[np.ndarray, " g"],
+        steps: int,
+        learning_rate: float,
         seed: int,
         progress: Progress | None,
     ) -> None:
-        config, weights = self.config, list(self._network.parameters())
-        sampler = BucketSampler(sizes, config.batch_size, seed)
+        """Trains the network on codes, from where it is, and takes their mean."""
+        self._centre = torch.from_numpy(codes.mean(axis=0, dtype=np.float64).astype(np.float32))
+        tokens = self._tokens(self._lanes(codes), sizes)
+        weights = list(self._network.train().parameters())
+        sampler = BucketSampler(sizes, self.config.batch_size, seed)
         optimizer = torch.optim.AdamW(
-            weights, config.learning_rate, betas=_BETAS, weight_decay=config.weight_decay
+            weights, learning_rate, betas=_BETAS, weight_decay=self.config.weight_decay
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            config.learning_rate,
-            total_steps=config.steps + 1,
-            pct_start=_WARM_UP,
-            cycle_momentum=False,
+            optimizer, learning_rate, total_steps=steps + 1, pct_start=_WARM_UP, cycle_momentum=False
         )
         told = time.monotonic()
-        for step in range(config.steps):
+        for step in range(steps):
             chosen = sampler.batch(step)
             batch, lengths = self._batch(tokens[chosen], sizes[chosen])
             with torch.autocast(self.space.device.type, torch.bfloat16):
@@ -204,10 +220,10 @@ class AutoregressivePrior(Prior):
             optimizer.step()
             schedule.step()
             if progress is not None:
-                progress(1, config.steps)
+                progress(1, steps)
             if time.monotonic() - told > _LINE_SECONDS:
                 told = time.monotonic()
-                logger.info("prior: step %d of %d: %.3f nats a node", step + 1, config.steps, loss.item())
+                logger.info("prior: step %d of %d: %.3f nats a node", step + 1, steps, loss.item())
         self._network.eval()
 
 

@@ -49,6 +49,20 @@ class Prior(ABC):
             ConfigError: If the codes do not suffice.
         """
 
+    def adapt(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
+        """Goes on from what a fit has learned with codes of another kind, where there may be few of them.
+
+        Priors that cannot begin anew.
+
+        Args:
+            codes: Codes of the graphs that new ones are to be like, all finite.
+            seed: Seed of the fit.
+            progress: Told of the steps of a fit that takes long.
+        Raises:
+            ConfigError: If the codes do not suffice.
+        """
+        self.fit(codes, seed, progress)
+
     @abstractmethod
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         """Draws codes; a fit must have gone before.

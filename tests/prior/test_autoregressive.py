@@ -58,6 +58,16 @@ def test_it_draws_the_words_it_was_fitted_to(fitted: AutoregressivePrior) -> Non
     assert min(shares) > 0.2
 
 
+def test_it_goes_on_from_what_it_knows_with_a_few_others(fitted: AutoregressivePrior) -> None:
+    other = prior()
+    other.restore({name: value.clone() for name, value in fitted.state().items()})
+    only = codes()[1::3][:20]  # "ba" alone
+    other.adapt(only)
+    words = [spelled(code) for code in other.sample(200)]
+    assert words.count("ba") > 0.9 * len(words)
+    np.testing.assert_allclose(other.sample(1)[0, 0], only[:, 0].mean(), rtol=1e-6)
+
+
 def test_what_belongs_to_no_slot_takes_the_mean_and_empty_slots_nothing(fitted: AutoregressivePrior) -> None:
     drawn = fitted.sample(50)
     np.testing.assert_allclose(drawn[:, 0], codes()[:, 0].mean(), rtol=1e-6)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from molae.apps.evaluate_graphs import STORED
+from molae.apps.priors import ADAPTED
 from molae.cli.evaluate import JudgedPrior
 from molae.cli.options import PriorName
 from molae.errors import ConfigError, RegistryError
@@ -64,8 +66,8 @@ def test_codes_that_are_not_finite_are_refused(name: str) -> None:
 
 
 def test_the_command_line_offers_what_is_registered() -> None:
-    assert {each.value for each in PriorName} == set(PRIORS)
-    assert {each.value for each in JudgedPrior} == {*PRIORS, "stored"}
+    assert {each.value for each in PriorName} == {*PRIORS, ADAPTED}
+    assert {each.value for each in JudgedPrior} == {*PRIORS, ADAPTED, STORED}
 
 
 def test_a_mixture_has_the_mean_and_spread_of_the_codes() -> None:
