@@ -13,6 +13,7 @@ from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
 from molae.apps.embed import BATCH_SIZE, embed_read
+from molae.apps.files import OnError
 from molae.apps.graphs import decode_graphs, decode_in_batches
 from molae.apps.loading import Model, open_model
 from molae.apps.priors import PriorChoice, open_prior
@@ -104,7 +105,7 @@ def generate_file(
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
-    drop: bool = False,
+    on_error: OnError = "keep",
     progress: Progress = no_progress,
 ) -> Summary:
     """Writes new molecules: `smiles`, `status` and `error`, a row for each code that was drawn.
@@ -118,12 +119,13 @@ def generate_file(
         seed: Seed of the fit and of the draws.
         batch_size: Codes that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
-        drop: Whether to leave out what is no valid molecule.
+        on_error: Whether to `keep` draws that are no valid molecule, to `drop` them, or to `fail` at the
+            first.
         progress: Told after every few molecules.
     Returns:
         The counts.
     Raises:
-        MolaeError: If the model, the input or the output cannot be used.
+        MolaeError: If the model, the input or the output cannot be used; with `on_error="fail"`, a RowError.
     """
     _check_number(n)
     path = Path(output)
@@ -140,7 +142,7 @@ def generate_file(
             draws = drawn.sample(min(_CHUNK, n - start), _seed_of(seed, chunk))
             found = decode_molecules(opened, draws, batch_size)
             summary.count((), [each if isinstance(each, RowError) else None for each in found])
-            yield _as_table(found, drop)
+            yield _as_table(found, on_error)
             progress(len(found), n)
 
     write_table(path, suffix, _TABLE, tables)
@@ -173,14 +175,15 @@ def _codes(source: Source, model: Autoencoder, batch_size: int) -> Float[np.ndar
     return embed_read(model, samples, batch_size)[0]
 
 
-def _as_table(found: Sequence[Chem.Mol | RowError], drop: bool) -> pa.Table:
-    rows = [
-        {"status": "failed", "error": str(each)}
-        if isinstance(each, RowError)
-        else {"smiles": smiles_of(each), "status": "ok"}
-        for each in found
-        if not (drop and isinstance(each, RowError))
-    ]
+def _as_table(found: Sequence[Chem.Mol | RowError], on_error: OnError) -> pa.Table:
+    rows = []
+    for each in found:
+        if not isinstance(each, RowError):
+            rows.append({"smiles": smiles_of(each), "status": "ok"})
+        elif on_error == "fail":
+            raise each
+        elif on_error == "keep":
+            rows.append({"status": "failed", "error": str(each)})
     return pa.Table.from_pylist(rows, schema=_TABLE)
 
 

@@ -12,10 +12,11 @@ from molae.cli.options import (
     DeviceOption,
     Model,
     NumWorkers,
+    OnError,
+    OnErrorOption,
     Output,
     PriorName,
     Quiet,
-    Seed,
     SmilesColumn,
     Verbose,
 )
@@ -41,12 +42,12 @@ def generate(
             " by default adapted, or mixture where the model has none.",
         ),
     ] = None,
-    drop: Annotated[bool, typer.Option("--drop", help="Leave out what is no valid molecule.")] = False,
     smiles_column: SmilesColumn = None,
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
     num_workers: NumWorkers = 0,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
+    on_error: OnErrorOption = OnError.keep,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
@@ -70,7 +71,7 @@ def generate(
             seed=seed,
             batch_size=batch_size,
             device=device.value,
-            drop=drop,
+            on_error=on_error.value,
             progress=progress,
         )
     terminal.conclude(summary, output)

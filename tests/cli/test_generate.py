@@ -55,11 +55,21 @@ def test_a_row_for_each_draw(model: Path, like: Path, tmp_path: Path) -> None:
 
 def test_lines_are_of_valid_molecules_alone(model: Path, like: Path, tmp_path: Path) -> None:
     table, lines, dropped = (tmp_path / name for name in ("new.csv", "new.smi", "dropped.csv"))
-    for output, more in ((table, []), (lines, []), (dropped, ["--drop"])):
-        assert invoke("-n", 40, "-o", output, "--model", model, "--like", like, *more)[0] == 0
+    for output, more in ((table, []), (lines, []), (dropped, ["--on-error", "drop"])):
+        assert (
+            invoke("-n", 40, "-o", output, "--model", model, "--like", like, "--prior", "normal", *more)[0]
+            == 0
+        )
     valid = pd.read_csv(table)["smiles"].dropna().tolist()
     assert lines.read_text().split() == valid
     assert pd.read_csv(dropped)["smiles"].tolist() == valid
+    failed = tmp_path / "failed.csv"
+    code, told = invoke(
+        "-n", 40, "-o", failed, "--model", model, "--like", like, "--prior", "normal", "--on-error", "fail"
+    )
+    assert code == 1
+    assert "decoded to" in told
+    assert not failed.exists()
 
 
 def test_a_stored_prior_needs_no_molecules(model: Path, like: Path, tmp_path: Path) -> None:
