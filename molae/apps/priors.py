@@ -14,7 +14,7 @@ from molae.apps.graphs import decode_in_batches
 from molae.apps.loading import Model, open_model
 from molae.apps.rows import Progress, no_progress
 from molae.autoencoder import Autoencoder
-from molae.catalogue import resolve
+from molae.catalogue import available, resolve
 from molae.errors import ConfigError
 from molae.fitted import has_prior, load_prior, save_prior
 from molae.nn.lanes import Lanes
@@ -43,7 +43,8 @@ def fit_prior(
 
     Args:
         codes: Codes of the graphs that new ones are to be like, as `molae.embed` gives them; not NaN.
-        model: Path of the model that made the codes; a prior that it has is replaced.
+        model: Path of the model that made the codes, not one that ships with molae; a prior that it has is
+            replaced.
         prior: `autoregressive`, a causal transformer over the slots of a code; `mixture`, a Gaussian mixture;
             `normal`, the standard normal distribution, for models of the variational form; or a mapping with
             settings, such as `{"name": "mixture", "components": 3}`.
@@ -53,9 +54,11 @@ def fit_prior(
         card: Facts about it, as JSON can hold them.
         progress: Told of the steps of a fit that takes long.
     Raises:
-        ConfigError: If the codes do not fit the model, or a setting does not fit.
+        ConfigError: If the codes do not fit the model, a setting does not fit, or the model ships with molae.
         CheckpointError: If there is no such model, or it is damaged.
     """
+    if str(model) in available():
+        raise ConfigError(f"{model} ships with molae and stays as it is: copy its folder, and give the path")
     opened = open_model(model, device, kind="any")
     fitted = fitted_prior(codes, opened, prior, seed, progress)
     save_prior(fitted, _settings(prior), resolve(model), card=card, half=half)

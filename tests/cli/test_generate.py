@@ -81,6 +81,8 @@ def test_a_stored_prior_needs_no_molecules(model: Path, like: Path, tmp_path: Pa
     for name, more in (("stored.csv", []), ("fitted.csv", ["--like", like])):
         assert invoke("-n", 20, "-o", tmp_path / name, "--model", model, *more)[0] == 0
     assert (tmp_path / "stored.csv").read_text() == (tmp_path / "fitted.csv").read_text()
+    with pytest.raises(ConfigError, match="graph ships with molae and stays as it is"):
+        molae.fit_prior(codes, "graph")
     code, told = invoke("-n", 5, "-o", tmp_path / "new.csv", "--model", model, "--prior", "mixture")
     assert code == 2
     assert "nothing to fit it to" in told
