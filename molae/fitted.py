@@ -69,7 +69,9 @@ def load_prior(model: Path, space: CodeSpace) -> Prior:
     """
     path = model / FOLDER
     if not has_prior(model):
-        raise CheckpointError(f"{model} has no prior: bring molecules or graphs that new ones are to be like")
+        raise CheckpointError(
+            f"{model.name} has no prior: bring molecules or graphs that new ones are to be like"
+        )
     description = _read(path / CONFIG)
     if description["of"] != fingerprint(read_description(model)):
         raise CheckpointError(f"{path} was fitted to codes of other weights: fit it again")

@@ -101,10 +101,17 @@ class AutoregressivePrior(Prior):
             self._build()
         self._learn(codes, sizes, self.config.steps, self.config.learning_rate, seed, progress)
 
-    def adapt(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
+    def adapt(
+        self,
+        codes: Float[np.ndarray, "g d"],
+        seed: int = 0,
+        progress: Progress | None = None,
+        steps: int | None = None,
+    ) -> None:
         codes, sizes = self._checked(codes)
-        steps = max(_LEAST_STEPS, math.ceil(_EPOCHS * len(codes) / self.config.batch_size))
-        self._learn(codes, sizes, steps, _SLOWER * self.config.learning_rate, seed, progress)
+        few = max(_LEAST_STEPS, math.ceil(_EPOCHS * len(codes) / self.config.batch_size))
+        rate = self.config.learning_rate * (_SLOWER if steps is None else 1)
+        self._learn(codes, sizes, few if steps is None else steps, rate, seed, progress)
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         generator = torch.Generator(self.space.device).manual_seed(seed)
@@ -147,7 +154,7 @@ class AutoregressivePrior(Prior):
     def _build(self) -> None:
         config = self.config
         self._network = SequenceModel(
-            self._quantiser.sizes,
+            self._quantiser.centres,
             self.space.lanes.slots,
             width=config.width,
             layers=config.layers,

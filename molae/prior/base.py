@@ -49,8 +49,14 @@ class Prior(ABC):
             ConfigError: If the codes do not suffice.
         """
 
-    def adapt(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
-        """Goes on from what a fit has learned with codes of another kind, where there may be few of them.
+    def adapt(
+        self,
+        codes: Float[np.ndarray, "g d"],
+        seed: int = 0,
+        progress: Progress | None = None,
+        steps: int | None = None,
+    ) -> None:
+        """Goes on from what a fit has learned with other codes.
 
         Priors that cannot begin anew.
 
@@ -58,6 +64,7 @@ class Prior(ABC):
             codes: Codes of the graphs that new ones are to be like, all finite.
             seed: Seed of the fit.
             progress: Told of the steps of a fit that takes long.
+            steps: How long, as long as a fit is meant to take; None for a few slow steps, for few codes.
         Raises:
             ConfigError: If the codes do not suffice.
         """

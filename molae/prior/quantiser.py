@@ -29,9 +29,9 @@ class ResidualQuantiser:
         self.size, self.levels = size, levels
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Number of centres of each level; fewer where there are not as many different vectors."""
-        return tuple(len(book) for book in self._books)
+    def centres(self) -> list[Tensor]:
+        """The centres of each level, shape (k, c); fewer where there are not as many different vectors."""
+        return list(self._books)
 
     def fit(self, vectors: Float[Tensor, "n c"], seed: int = 0) -> None:
         """Finds the centres.

@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from molae.nn.attention import CausalLayer
-from molae.nn.sequence import SequenceModel
+from molae.nn.sequence import SequenceModel, _embed
 
 SIZES, PLACES = (3, 2), 4
+CENTRES = [torch.arange(2.0 * size).view(size, 2) for size in SIZES]
 
 
 @pytest.fixture
 def model() -> SequenceModel:
     torch.manual_seed(0)
-    made = SequenceModel(SIZES, PLACES, width=16, layers=2, heads=2)
+    made = SequenceModel(CENTRES, PLACES, width=16, layers=2, heads=2)
     # At the start all tokens are about as likely; the tests need a model that has opinions.
     with torch.no_grad():
         for parameter in made.parameters():
@@ -31,13 +32,14 @@ def all_sequences(length: int) -> torch.Tensor:
 
 def test_probabilities_add_up_to_one() -> None:
     torch.manual_seed(0)
-    model = SequenceModel(SIZES, 1, width=8, layers=1, heads=1).eval()
+    model = SequenceModel(CENTRES, 1, width=8, layers=1, heads=1).eval()
     none = model(torch.zeros(1, 0, 2, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     # With one place a sequence goes on or ends there, and ends behind it with a chance of its own.
     single = all_sequences(1)
     lengths = torch.ones(len(single), dtype=torch.int64)
-    x, _ = model._attend(torch.cat([model.first.expand(len(single), 1, -1), model._embed(single)], 1), None)
-    ends = model._score(x, 0)[1][:, 1].log_softmax(-1)[:, SIZES[0]]
+    tables = model._tables()
+    x, _ = model._attend(torch.cat([model.first.expand(len(single), 1, -1), _embed(single, tables)], 1), None)
+    ends = model._score(x, 0, tables)[1][:, 1].log_softmax(-1)[:, SIZES[0]]
     total = none.exp().sum() + (model(single, lengths) - ends).exp().sum()
     assert total.item() == pytest.approx(1.0, abs=1e-5)
 
@@ -53,8 +55,9 @@ def test_what_is_behind_the_end_does_not_count(model: SequenceModel) -> None:
 
 def test_a_layer_sees_places_ahead_alone_at_once_or_one_by_one() -> None:
     torch.manual_seed(0)
-    layer = CausalLayer(8, 2)
+    layer = CausalLayer(8, 2, 5)
     torch.nn.init.normal_(layer.out.weight)
+    torch.nn.init.normal_(layer.distance)
     x = torch.randn(3, 5, 8)
     whole, _ = layer(x)
     past, single = None, []

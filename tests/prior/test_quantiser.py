@@ -25,7 +25,7 @@ def test_a_level_has_no_more_centres_than_there_are_different_vectors() -> None:
     few = torch.eye(3).repeat(10, 1)
     quantiser = ResidualQuantiser(32, 2)
     quantiser.fit(few)
-    assert max(quantiser.sizes) == 3
+    assert max(map(len, quantiser.centres)) == 3
     torch.testing.assert_close(quantiser.vectors(quantiser.tokens(few)), few)
 
 
