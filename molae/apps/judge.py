@@ -18,7 +18,7 @@ from molae.errors import RowError
 from molae.metrics.generated import summarise_generated
 from molae.metrics.graph_sets import compare_sets
 from molae.metrics.graphs import canonical_key
-from molae.metrics.molecule_sets import compare_molecules
+from molae.metrics.molecule_sets import compare_molecules, is_whole
 
 
 def judge_generated(
@@ -38,7 +38,8 @@ def judge_generated(
         batch_size: Codes that the model takes at once.
     Returns:
         The figures of `molae.metrics.generated.summarise_generated`, a graph being valid if it has a node and
-        a molecule if RDKit sanitises it; and, where some are valid, those of
+        a molecule if RDKit sanitises it; of molecules `whole_rate`, the share of all that are valid, of one
+        piece and without unpaired electrons; and, where some are valid, those of
         `molae.metrics.graph_sets.compare_sets` and, of molecules, of
         `molae.metrics.molecule_sets.compare_molecules` of these.
     """
@@ -58,8 +59,9 @@ def _judge_molecules(
     found: Sequence[Chem.Mol | RowError], known: Sequence[Chem.Mol], reference: Sequence[Chem.Mol]
 ) -> dict[str, float | None]:
     names = [None if isinstance(mol, RowError) else smiles_of(mol) for mol in found]
-    figures = summarise_generated(names, map(smiles_of, known))
     valid = [mol for mol in found if not isinstance(mol, RowError)]
+    figures = summarise_generated(names, map(smiles_of, known))
+    figures["whole_rate"] = sum(map(is_whole, valid)) / len(found)
     if not valid:
         return figures
     # What is drawn is compared as it is decoded; hydrogens are nodes in both or in none.

@@ -38,6 +38,11 @@ def compare_molecules(first: Sequence[Chem.Mol], second: Sequence[Chem.Mol]) -> 
     return {**distances, "diversity": _diversity(second)}
 
 
+def is_whole(mol: Chem.Mol) -> bool:
+    """Whether a molecule is of one piece and has no unpaired electrons: RDKit finds others valid, too."""
+    return len(Chem.GetMolFrags(mol)) == 1 and not Descriptors.NumRadicalElectrons(mol)
+
+
 def _values(mols: Sequence[Chem.Mol], descriptor: str) -> list[float]:
     function = dict(Descriptors.descList)[descriptor]
     return [function(mol) for mol in mols]

@@ -37,6 +37,8 @@ def test_codes_of_known_molecules_are_valid_and_not_new() -> None:
     assert (figures["generated"], figures["valid_rate"], figures["novel_rate"]) == (10, 1.0, 0.0)
     assert figures["unique_rate"] == pytest.approx(8 / 10)
     assert figures["degree_mmd"] < 0.01
+    assert figures["whole_rate"] == 1.0
+    assert figures["weight_distance"] < 5
 
 
 def test_graphs_are_known_whatever_their_numbering() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 from rdkit import Chem
 
-from molae.metrics.molecule_sets import compare_molecules
+from molae.metrics.molecule_sets import compare_molecules, is_whole
 
 
 def mols(*smiles: str) -> list[Chem.Mol]:
@@ -33,3 +33,12 @@ def test_one_molecule_over_and_over_is_not_diverse() -> None:
 def test_empty_sets_are_refused() -> None:
     with pytest.raises(ValueError, match="got 1 and 0"):
         compare_molecules(mols("C"), [])
+
+
+def test_pieces_and_radicals_are_not_whole() -> None:
+    assert [is_whole(mol) for mol in mols("CCO", "CC.O", "C[CH2]", "[O-]C(=O)C")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
