@@ -131,7 +131,9 @@ def generate_file(
     path = Path(output)
     suffix = output_suffix(path, (*TABLE_SUFFIXES, *LINE_SUFFIXES))
     check_folder(path)
-    opened = open_model(model, device)
+    opened = open_model(model, device, kind="any")
+    if opened.schema.labels is not None:
+        raise ConfigError(f"{model} is a model of graphs: draw new ones with `molae.generate_graphs`")
     codes = None if like is None else _codes(like, opened, batch_size)
     drawn = open_prior(codes, model, opened, prior, seed)
     summary = Summary()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from rdkit import Chem
+from smallgraphs import small_graph_model
 from smallmodel import KNOWN
 from typer.testing import CliRunner
 
@@ -130,6 +131,8 @@ def test_codes_without_lanes_have_no_autoregressive_prior(model: Path, like: Pat
 def test_wrong_inputs(model: Path, tmp_path: Path) -> None:
     assert "there is no folder" in invoke("-o", tmp_path / "no" / "new.csv", "--model", model)[1]
     assert "cannot write this suffix" in invoke("-o", tmp_path / "new.sdf", "--model", model)[1]
+    save_checkpoint(small_graph_model(), tmp_path / "graphs")
+    assert "`molae.generate_graphs`" in invoke("-o", tmp_path / "new.csv", "--model", tmp_path / "graphs")[1]
     (tmp_path / "bad.smi").write_text("no\nnot\n")
     code, told = invoke("-o", tmp_path / "new.csv", "--model", model, "--like", tmp_path / "bad.smi")
     assert code == 2

@@ -31,7 +31,10 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ({"model": {"kind": "conformer", "widthh": 3}}, r"unknown key 'widthh' in \[model\].*'width'"),
         ({"model": {"encoder": {"name": "slot"}}}, r"no encoder is called 'slot': did you mean 'slots'"),
         ({"model": {"regulariser": {"name": "mask"}}}, r"no regulariser is called 'mask'.*'masked'"),
-        ({"model": {"decoder": {"name": "slots", "widthh": 3}}}, r"unknown key 'widthh' in \[decoder.slots\]"),
+        (
+            {"model": {"decoder": {"name": "slots", "widthh": 3}}},
+            r"unknown key 'widthh' in \[decoder.slots\]",
+        ),
         ({"model": {"kind": "conformr"}}, r"unknown key 'kind' in \[model\]"),
     ],
 )
