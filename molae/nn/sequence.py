@@ -105,12 +105,13 @@ class SequenceModel(nn.Module):
         return total.sum(1)
 
     @torch.inference_mode()
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, generator: torch.Generator, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
         """Draws sequences.
 
         Args:
             n: How many.
             generator: Source of the draws, on the device of the weights.
+            temperature: What the scores are divided by: below 1, likely tokens are drawn more often.
         Returns:
             The tokens, shape (n, places, levels), 0 behind the end; and the places of each sequence, shape
             (n,).
@@ -124,7 +125,8 @@ class SequenceModel(nn.Module):
             x, past = self._attend(token, past, place)
             for level, size in enumerate(self.sizes):
                 x, scores = self._score(x, level, tables)
-                drawn = torch.multinomial(scores.squeeze(1).softmax(-1), 1, generator=generator).squeeze(1)
+                chances = (scores.squeeze(1) / temperature).softmax(-1)
+                drawn = torch.multinomial(chances, 1, generator=generator).squeeze(1)
                 if not level:
                     going = going & (drawn < size)
                 tokens[:, place, level] = drawn.where(going, 0)

@@ -49,6 +49,8 @@ class AutoregressiveConfig(Config):
         width: Channels of a slot in the network.
         layers: Layers of attention.
         heads: Attention heads; they must divide `width`.
+        temperature: What the scores of tokens are divided by when codes are drawn: below 1, what is likely
+            comes more often, and draws are less varied.
         steps: Steps of training.
         batch_size: Codes of a step.
         learning_rate: Highest learning rate.
@@ -60,6 +62,7 @@ class AutoregressiveConfig(Config):
     width: PositiveInt = 192
     layers: PositiveInt = 4
     heads: PositiveInt = 4
+    temperature: PositiveFloat = 1.0
     steps: PositiveInt = 2000
     batch_size: PositiveInt = 128
     learning_rate: PositiveFloat = 1e-3
@@ -119,7 +122,8 @@ class AutoregressivePrior(Prior):
         found = np.empty((n, len(self._centre)), dtype=np.float32)
         held = layout.join(torch.ones(1, layout.slots, layout.size)).bool()
         for start in range(0, n, _AT_ONCE):
-            tokens, sizes = (part.cpu() for part in self._network.draw(min(_AT_ONCE, n - start), generator))
+            drawn = self._network.draw(min(_AT_ONCE, n - start), generator, self.config.temperature)
+            tokens, sizes = (part.cpu() for part in drawn)
             lanes = self._quantiser.vectors(tokens) * _filled(sizes.numpy(), layout.slots).unsqueeze(2)
             found[start : start + len(lanes)] = layout.join(lanes).where(held, self._centre).numpy()
         return found

@@ -45,7 +45,11 @@ def main(arguments: argparse.Namespace) -> None:
     model = open_model(arguments.model, "cpu")
     codes = encode(model, data)
     shutil.copytree(resolve(arguments.model), arguments.output, dirs_exist_ok=True)
-    settings = {"name": "autoregressive", "steps": arguments.steps}
+    settings = {
+        "name": "autoregressive",
+        "steps": arguments.steps,
+        "temperature": arguments.temperature,
+    }
     if arguments.go_on:
         prior = load_prior(arguments.output, code_space(model))
         prior.adapt(codes, arguments.seed, steps=arguments.steps)
@@ -62,6 +66,7 @@ if __name__ == "__main__":
     made.add_argument("--model", default="graph", help="model that makes the codes")
     made.add_argument("-o", "--output", type=Path, default=Path("with-prior"), help="folder of the copy")
     made.add_argument("--steps", type=int, default=7000)
+    made.add_argument("--temperature", type=float, default=1.0, help="at which codes are drawn later")
     made.add_argument("--go-on", action="store_true", help="train the prior that the model has further")
     made.add_argument("--seed", type=int, default=0)
     main(made.parse_args())

@@ -87,3 +87,9 @@ def test_draws_follow_the_generator(model: SequenceModel) -> None:
     first, again, other = (model.draw(30, torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_low_temperature_draws_the_likeliest(model: SequenceModel) -> None:
+    tokens, lengths = model.draw(50, torch.Generator().manual_seed(0), temperature=1e-4)
+    assert len(set(lengths.tolist())) == 1
+    assert (tokens == tokens[0]).all()
