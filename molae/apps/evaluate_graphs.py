@@ -13,12 +13,12 @@ from jaxtyping import Float, Int
 
 from molae.apps.embed import BATCH_SIZE, batches, embed_read, to_batch
 from molae.apps.graphs import decoded_arrays
-from molae.apps.judge import judge_generated
+from molae.apps.judge import judge_generated, name_of
 from molae.apps.loading import open_model
 from molae.apps.priors import PriorChoice, open_prior
 from molae.apps.rows import Progress, Source, no_progress
 from molae.apps.samples import Sample
-from molae.apps.whole import read_whole
+from molae.apps.whole import read_chunks, read_whole
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import ConfigError
@@ -82,14 +82,17 @@ def evaluate_graphs(
         codes, _ = embed_read(opened, samples, batch_size)
         figures |= opened.regulariser.describe(torch.from_numpy(codes).to(next(opened.parameters())))
     if train is not None:
-        fitted, _ = read_whole(train, opened, progress)
         if prior == STORED:
             chosen = open_prior(None, model, opened)
+            chunks = read_chunks(train, opened, progress)
+            known = {name_of(each) for chunk in chunks for each in chunk if isinstance(each, Sample)}
         else:
+            fitted, _ = read_whole(train, opened, progress)
             codes, _ = embed_read(opened, fitted, batch_size)
             chosen = open_prior(codes, model, opened, prior, source.seed)
+            known = set(map(name_of, fitted))
         drawn = chosen.sample(len(samples), source.seed)
-        figures |= judge_generated(opened, drawn, fitted, samples, batch_size)
+        figures |= judge_generated(opened, drawn, known, samples, batch_size)
     return {
         "protocol": "graphs",
         "model": str(model),

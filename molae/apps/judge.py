@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -24,7 +24,7 @@ from molae.metrics.molecule_sets import compare_molecules, is_whole
 def judge_generated(
     model: Autoencoder,
     drawn: Float[np.ndarray, "n d"],
-    fitted: Sequence[Sample],
+    known: Collection[str | bytes],
     reference: Sequence[Sample],
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, float | None]:
@@ -33,7 +33,7 @@ def judge_generated(
     Args:
         model: Model in evaluation mode.
         drawn: Codes from a prior.
-        fitted: What the prior was fitted to.
+        known: Names, by `name_of`, of what the prior was fitted to.
         reference: What the generated ones are to be like.
         batch_size: Codes that the model takes at once.
     Returns:
@@ -44,10 +44,9 @@ def judge_generated(
         `molae.metrics.molecule_sets.compare_molecules` of these.
     """
     if model.schema.labels is None:
-        return _judge_molecules(decode_molecules(model, drawn, batch_size), _mols(fitted), _mols(reference))
+        return _judge_molecules(decode_molecules(model, drawn, batch_size), known, _mols(reference))
     graphs = list(decode_codes(model, drawn, batch_size))
     names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
-    known = {canonical_key(each.graph.nodes, each.graph.edges) for each in fitted}
     figures = summarise_generated(names, known)
     valid = [each.edges for each in graphs if len(each.edges)]
     if not valid:
@@ -55,12 +54,19 @@ def judge_generated(
     return {**figures, **compare_sets([each.graph.edges for each in reference], valid)}
 
 
+def name_of(sample: Sample) -> str | bytes:
+    """The same for equal molecules or graphs alone, whatever their numbering."""
+    if isinstance(sample, Molecule):
+        return smiles_of(sample.mol)
+    return canonical_key(sample.graph.nodes, sample.graph.edges)
+
+
 def _judge_molecules(
-    found: Sequence[Chem.Mol | RowError], known: Sequence[Chem.Mol], reference: Sequence[Chem.Mol]
+    found: Sequence[Chem.Mol | RowError], known: Collection[str | bytes], reference: Sequence[Chem.Mol]
 ) -> dict[str, float | None]:
     names = [None if isinstance(mol, RowError) else smiles_of(mol) for mol in found]
     valid = [mol for mol in found if not isinstance(mol, RowError)]
-    figures = summarise_generated(names, map(smiles_of, known))
+    figures = summarise_generated(names, known)
     figures["whole_rate"] = sum(map(is_whole, valid)) / len(found)
     if not valid:
         return figures

@@ -1,8 +1,9 @@
-"""A whole input at once, for what needs to see all of it."""
+"""What a model reads of a whole input, for what needs to see all of it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from molae.apps.chunks import chunk_sources
 from molae.apps.reading import sample_workers
@@ -28,13 +29,21 @@ def read_whole(
     """
     samples: list[Sample] = []
     unread: Counter[str] = Counter()
-    with source.open() as reader, sample_workers(model.schema, source.seed, source.num_workers) as workers:
-        chunks = ((None, chunk_sources(chunk)) for chunk in reader)
-        for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
-            samples += [each for each in read if isinstance(each, Sample)]
-            unread.update(each.kind for each in read if isinstance(each, RowError))
+    for read in read_chunks(source, model, progress):
+        samples += [each for each in read if isinstance(each, Sample)]
+        unread.update(each.kind for each in read if isinstance(each, RowError))
     if not samples:
         what = "molecule" if model.schema.labels is None else "graph"
         kinds = ", ".join(f"{kind} {count}" for kind, count in unread.most_common()) or "it is empty"
         raise DataError(f"{source.path} holds no {what} that the model takes: {kinds}")
     return samples, unread
+
+
+def read_chunks(
+    source: Source, model: Autoencoder, progress: Progress = no_progress
+) -> Iterator[list[Sample | RowError]]:
+    """Reads an input, some rows at a time, where it need not be held (arguments as for `read_whole`)."""
+    with source.open() as reader, sample_workers(model.schema, source.seed, source.num_workers) as workers:
+        chunks = ((None, chunk_sources(chunk)) for chunk in reader)
+        for _, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
+            yield read

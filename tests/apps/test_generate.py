@@ -13,7 +13,7 @@ from smallmodel import ISOMER_SCHEMA, KNOWN, save_small_model, small_model
 
 import molae
 from molae.apps.evaluate_graphs import evaluate_graphs
-from molae.apps.judge import judge_generated
+from molae.apps.judge import judge_generated, name_of
 from molae.apps.reading import try_sample
 from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder
@@ -33,7 +33,7 @@ def test_codes_of_known_molecules_are_valid_and_not_new() -> None:
     model = small_model(ISOMER_SCHEMA)
     samples = [try_sample(smiles, model.schema) for smiles in KNOWN]
     codes = molae.embed(KNOWN, model)
-    figures = judge_generated(model, np.concatenate([codes, codes[:2]]), samples, samples)
+    figures = judge_generated(model, np.concatenate([codes, codes[:2]]), set(map(name_of, samples)), samples)
     assert (figures["generated"], figures["valid_rate"], figures["novel_rate"]) == (10, 1.0, 0.0)
     assert figures["unique_rate"] == pytest.approx(8 / 10)
     assert figures["degree_mmd"] < 0.01
@@ -45,7 +45,7 @@ def test_graphs_are_known_whatever_their_numbering() -> None:
     model = small_graph_model()
     turned = [nx.relabel_nodes(g, {i: len(g) - i for i in g}) for g in known_graphs()]
     samples = [try_sample(from_networkx(graph), model.schema) for graph in turned]
-    figures = judge_generated(model, molae.embed(known_graphs(), model), samples, samples)
+    figures = judge_generated(model, molae.embed(known_graphs(), model), set(map(name_of, samples)), samples)
     assert (figures["valid_rate"], figures["unique_rate"], figures["novel_rate"]) == (1.0, 1.0, 0.0)
     assert figures["orbit_mmd"] == pytest.approx(0, abs=1e-9)
 
@@ -73,6 +73,9 @@ def test_the_protocol_on_molecules_is_about_what_is_generated(tmp_path: Path, mo
     assert {"valid_rate", "unique_rate", "novel_rate"} <= set(report["figures"])
     assert (report["figures"]["count"], report["figures"]["generated"]) == (8, 8)
     assert "exact_rate" not in report["figures"]
+    molae.fit_prior(molae.embed(list(KNOWN), model), model, prior="normal", device="cpu")
+    stored = evaluate_graphs(Source(molecules), model, Source(molecules), prior="stored")
+    assert stored["figures"] == report["figures"]
 
 
 def test_a_variational_model_is_saved_and_loaded(tmp_path: Path) -> None:
