@@ -163,13 +163,25 @@ def decode_molecules(
     Returns:
         For each a molecule, or why there is none (see `molae.apps.reconstruct.rebuild_all`).
     """
-    return [mol for decoded in decode_in_batches(model, codes, batch_size) for mol in rebuild_all(decoded)]
+    decoded = decode_in_batches(model, codes, batch_size)
+    return [_checked(mol) for each in decoded for mol in rebuild_all(each)]
 
 
 def smiles_of(mol: Chem.Mol) -> str:
     """The canonical SMILES of a molecule without its hydrogens, whether or not they are nodes."""
     with BlockLogs():
         return Chem.MolToSmiles(Chem.RemoveHs(mol))
+
+
+def _checked(mol: Chem.Mol | RowError) -> Chem.Mol | RowError:
+    """What RDKit sanitises as it was decoded need not be valid without the hydrogens that are nodes."""
+    if isinstance(mol, RowError):
+        return mol
+    try:
+        smiles_of(mol)
+    except Chem.MolSanitizeException as error:
+        return RowError(f"decoded to no valid molecule: {error}", "not_sanitised")
+    return mol
 
 
 def _codes(source: Source, model: Autoencoder, batch_size: int) -> Float[np.ndarray, "g d"]:

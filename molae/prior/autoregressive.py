@@ -36,7 +36,7 @@ _WARM_UP = 0.05
 _BETAS = (0.9, 0.98)
 _CLIP = 1.0
 # To adapt to other codes: passes over them, fewest steps, and by how much they are smaller.
-_EPOCHS, _LEAST_STEPS, _SLOWER = 10, 50, 0.3
+_EPOCHS, _LEAST_STEPS, _SLOWER = 10, 8, 0.3
 _LINE_SECONDS = 30.0
 
 

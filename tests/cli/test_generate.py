@@ -137,3 +137,13 @@ def test_wrong_inputs(model: Path, tmp_path: Path) -> None:
     code, told = invoke("-o", tmp_path / "new.csv", "--model", model, "--like", tmp_path / "bad.smi")
     assert code == 2
     assert "no molecule that the model takes" in told
+
+
+def test_the_shipped_prior_draws_valid_molecules(tmp_path: Path) -> None:
+    code, told = invoke("-n", 100, "-o", tmp_path / "new.csv", "--device", "cpu")
+    assert code == 0, told
+    table = pd.read_csv(tmp_path / "new.csv")
+    valid = table["smiles"].dropna()
+    assert len(valid) >= 45
+    assert valid.nunique() > 0.95 * len(valid)
+    assert all(Chem.MolFromSmiles(smiles) is not None for smiles in valid)
