@@ -51,7 +51,8 @@ def evaluate_graphs(
         train: Graphs whose codes a prior is fitted to; as many graphs as `source` has are then generated from
             it and compared with those. None for no generation.
         prior: Name of the prior, or a mapping with its settings (see `molae.prior`); or `stored`, for the one
-            that is stored with the model. `train` then only tells what is new.
+            that is stored with the model, of which `train` only tells what is new; or `adapted`, for that
+            one taught `train`.
         batch_size: Graphs that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         progress: Told after every few rows.

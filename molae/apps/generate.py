@@ -164,7 +164,7 @@ def decode_molecules(
         For each a molecule, or why there is none (see `molae.apps.reconstruct.rebuild_all`).
     """
     decoded = decode_in_batches(model, codes, batch_size)
-    return [_checked(mol) for each in decoded for mol in rebuild_all(each)]
+    return [_readable(mol) for each in decoded for mol in rebuild_all(each)]
 
 
 def smiles_of(mol: Chem.Mol) -> str:
@@ -173,8 +173,9 @@ def smiles_of(mol: Chem.Mol) -> str:
         return Chem.MolToSmiles(Chem.RemoveHs(mol))
 
 
-def _checked(mol: Chem.Mol | RowError) -> Chem.Mol | RowError:
-    """What RDKit sanitises as it was decoded need not be valid without the hydrogens that are nodes."""
+def _readable(mol: Chem.Mol | RowError) -> Chem.Mol | RowError:
+    """The molecule, or why it has no SMILES: what RDKit sanitises with hydrogens as nodes may not be valid
+    without them."""
     if isinstance(mol, RowError):
         return mol
     try:

@@ -58,7 +58,7 @@ class Prior(ABC):
     ) -> None:
         """Goes on from what a fit has learned with other codes.
 
-        Priors that cannot begin anew.
+        A prior that cannot go on is fitted anew.
 
         Args:
             codes: Codes of the graphs that new ones are to be like, all finite.
