@@ -19,6 +19,7 @@ from molae.align import ALIGNERS
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.decoder import DECODERS
+from molae.decoder.proofread import proofread
 from molae.encoder import ENCODERS
 from molae.groups.action import GroupAction
 from molae.loss.reconstruction import (
@@ -90,6 +91,17 @@ class Autoencoder(nn.Module):
         """Decodes codes (see `molae.decoder.Decoder.forward`), all slots unless told fewer."""
         return self.decoder(code, self.schema.max_nodes if slots is None else slots)
 
+    @torch.no_grad()
+    def read(self, code: Float[Tensor, "b d"]) -> Decoded:
+        """Decodes codes on all slots, and mends what does not have the code it was decoded from, where that
+        can be told (see `molae.decoder.proofread`)."""
+        decoded = self.decode(code)
+        linear = self.encoder.linear_lanes()
+        if linear is None:
+            return decoded
+        reversal = self.schema.reversed_pair
+        return proofread(decoded, code, linear, None if reversal is None else reversal.categories)
+
     def forward(self, batch: DenseBatch) -> dict[str, Tensor]:
         """The same as `loss`, so that wrappers which call the module train it."""
         return self.loss(batch)
@@ -145,7 +157,7 @@ class Autoencoder(nn.Module):
             decoded graph onto the input.
         """
         encoding, _, action = self._reconstruct(batch)
-        return encoding, self.decode(encoding.invariant), action
+        return encoding, self.read(encoding.invariant), action
 
     def _terms(self, encoding: Encoding, aligned: Aligned, batch: DenseBatch) -> dict[str, Tensor]:
         """All terms of the loss but those that teach the action, one value for each graph."""

@@ -14,7 +14,7 @@ from molae.errors import CheckpointError
 from molae.registry import nearest
 
 CONFIG = "config.json"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 # No path: nothing outside the folder of the model is ever read.
 _WEIGHTS = re.compile(r"weights(-[0-9]{2,9})?\.safetensors")
 
@@ -52,12 +52,18 @@ def _without_numbers(description: dict[str, Any]) -> dict[str, Any]:
     return dict(description)
 
 
+def _with_head(description: dict[str, Any]) -> dict[str, Any]:
+    """Up to format 6, every slot encoder had a head."""
+    return dict(description)
+
+
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: _name_files,
     2: _without_lanes,
     3: _without_summary,
     4: _without_conformers,
     5: _without_numbers,
+    6: _with_head,
 }
 """For each older format version, what turns its `config.json` into that of the next version."""
 

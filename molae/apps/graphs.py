@@ -139,7 +139,7 @@ def decode_in_batches(
     weights = next(model.parameters())
     for start in range(0, len(codes), batch_size):
         with torch.inference_mode():
-            yield model.decode(torch.from_numpy(codes[start : start + batch_size]).to(weights))
+            yield model.read(torch.from_numpy(codes[start : start + batch_size]).to(weights))
 
 
 def decode_codes(

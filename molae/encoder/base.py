@@ -19,6 +19,7 @@ from molae.batch.schema import Schema
 from molae.errors import ConfigError
 from molae.groups.action import GroupAction
 from molae.nn.channels import CodeChannels
+from molae.nn.linear import LinearLanes
 from molae.nn.summary import Summary, SummaryConfig
 from molae.nn.trunk import EquivariantTrunk, NodeFeatures
 from molae.ops import full_precision
@@ -120,6 +121,10 @@ class Encoder(nn.Module):
     @abstractmethod
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
         """Returns η: a code of g⁻¹x, the channels of `own`."""
+
+    def linear_lanes(self) -> LinearLanes | None:
+        """What the lanes of slots are the sum of, for encoders that are so simple (see `molae.nn.linear`)."""
+        return None
 
     def forward(self, batch: DenseBatch) -> Encoding:
         """Encodes a batch.

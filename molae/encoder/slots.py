@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
+
 import torch
 from jaxtyping import Float
 from pydantic import PositiveFloat
@@ -10,9 +13,11 @@ from torch import Tensor, nn
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
 from molae.encoder.base import ENCODERS, Encoder, EncoderConfig, positions_in_frame
+from molae.errors import ConfigError
 from molae.groups.action import GroupAction
 from molae.nn.attention import AttentionLayer
 from molae.nn.lanes import Lanes, SlotWriter
+from molae.nn.linear import LinearLanes
 from molae.nn.mlp import SlotLinear, residual_mlp
 from molae.nn.pairs import OffsetEmbedding, sum_over_edges
 from molae.nn.pose import SlotPose
@@ -29,6 +34,8 @@ class SlotEncoderConfig(EncoderConfig):
         length_scale: Length in Å that the network takes for 1; about the spread of the positions.
         lanes: Whether each slot also writes to channels of the code of its own (see `molae.nn.lanes`).
         offsets: Whether slots see their edges by how far they reach in the order, too (see `molae.nn.pairs`).
+        head: Whether a network that sees all slots adds to the code. Without it, and without attention, what
+            a slot writes is linear in what its node and edges carry (see `SlotEncoder.linear_lanes`).
     """
 
     attention_layers: int = 0
@@ -36,6 +43,7 @@ class SlotEncoderConfig(EncoderConfig):
     length_scale: PositiveFloat = 1.0
     lanes: bool = True
     offsets: bool = True
+    head: bool = True
 
 
 @ENCODERS.register("slots", SlotEncoderConfig)
@@ -52,6 +60,9 @@ class SlotEncoder(Encoder):
         schema: What the graphs carry.
         aligner: Predicts the permutation.
         code_size: Channels of the code.
+
+    Raises:
+        ConfigError: If there is neither a head nor room in the code for a channel of each slot.
     """
 
     def __init__(self, config: SlotEncoderConfig, schema: Schema, aligner: nn.Module, code_size: int) -> None:
@@ -72,15 +83,22 @@ class SlotEncoder(Encoder):
         self.mix = nn.ModuleList(
             AttentionLayer(config.width, config.heads) for _ in range(config.attention_layers)
         )
-        self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
-        self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.size)
-        self.write = None
+        self.gather = self.head = self.write = None
+        if config.head:
+            self.gather = SlotLinear(schema.max_nodes, config.width, config.head_width)
+            self.head = residual_mlp(config.head_width, config.head_width, config.head_depth, self.own.size)
         lanes = Lanes(self.own, schema.max_nodes)
         if config.lanes and lanes.size:
             self.write = SlotWriter(config.width, lanes)
-            # The lanes alone at the start: they are learned first, and the rest is learned beside them.
-            for parameter in self.head[-1].parameters():
-                nn.init.zeros_(parameter)
+            if self.head is not None:
+                # The lanes alone at the start: they are learned first, and the rest is learned beside them.
+                for parameter in self.head[-1].parameters():
+                    nn.init.zeros_(parameter)
+        if self.head is None and self.write is None:
+            raise ConfigError(
+                f"the slot encoder has neither a head nor lanes: set `head` and `lanes`, or code_size to"
+                f" {schema.max_nodes + self.summary_size} or more"
+            )
 
     def pose(self, features: NodeFeatures, permutation: Tensor, batch: DenseBatch) -> tuple[Tensor, Tensor]:
         if self.rotation is None:
@@ -99,8 +117,31 @@ class SlotEncoder(Encoder):
         for layer in self.mix:
             tokens = layer(tokens, batch.mask)
         tokens = tokens * batch.mask.unsqueeze(-1)
-        code = self.head(self.gather(tokens))
-        return code if self.write is None else code + self.write(tokens)
+        parts = []
+        if self.write is not None:
+            parts.append(self.write(tokens))
+        if self.gather is not None and self.head is not None:
+            parts.append(self.head(self.gather(tokens)))
+        return reduce(operator.add, parts)
+
+    @torch.no_grad()
+    def linear_lanes(self) -> LinearLanes | None:
+        """What nodes and edges bring to the lanes of the slots, where the code is just the sum of that; None
+        where messages, attention, a head, positions or continuous attributes have a part in it."""
+        told = (self.head, self.position, self.number, self.trunk.embed.weigh)
+        if self.write is None or any(part is not None for part in told):
+            return None
+        if len(self.mix) or len(self.trunk.layers):
+            return None
+        slots = len(self.place)
+        rows = self.edge.expand(slots, -1, -1, -1)
+        if self.reach is not None:
+            rows = rows + self.reach(slots)
+        weight = self.write.map.weight.mT.double()
+        node = tuple(table.double() @ weight for table in self.trunk.embed.tables.parameters())
+        return LinearLanes(
+            Lanes(self.channels, slots), node, self.place.double() @ weight, rows.double() @ weight
+        )
 
     def _embed_edges(self, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b m d"]:
         """Sums, at each slot, the embeddings of its edges to all others."""

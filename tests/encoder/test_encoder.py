@@ -8,7 +8,16 @@ import torch
 from molae.align import ALIGNERS
 from molae.encoder import ENCODERS
 from molae.errors import ConfigError
-from molae.testing import SCHEMA, all_graphs, chiral_pairs, dense, shapes, with_generic_weights
+from molae.testing import (
+    ISOMER_SCHEMA,
+    SCHEMA,
+    all_graphs,
+    chiral_pairs,
+    dense,
+    isomers,
+    shapes,
+    with_generic_weights,
+)
 
 every_encoder = pytest.mark.parametrize("name", list(ENCODERS))
 
@@ -107,3 +116,33 @@ def test_an_encoder_of_slots_refuses_an_aligner_that_predicts_none():
 def test_a_learned_aligner_needs_layers():
     with pytest.raises(ConfigError, match="set its `layers` to 1 or more"):
         build("slots", "sinkhorn")
+
+
+def isomer_encoder(code=70, **settings):
+    torch.manual_seed(0)
+    small = {"name": "slots", "width": 16, "head_width": 32, **settings}
+    aligner = ALIGNERS.build({"name": "canonical"}, ISOMER_SCHEMA, 16)
+    return with_generic_weights(ENCODERS.build(small, ISOMER_SCHEMA, aligner, code)).double().eval()
+
+
+def test_without_a_head_the_lanes_are_the_sum_that_tables_tell():
+    encoder = isomer_encoder(head=False, summary={"size": 3})
+    batch = dense(list(isomers().values()))
+    linear = encoder.linear_lanes()
+    order = batch.slot.argsort(1)
+    ordered = batch.renumber(order)
+    lanes = linear.of(ordered.nodes, ordered.edges, batch.sizes)
+    code = encoder(batch).invariant
+    torch.testing.assert_close(linear.lanes.split(code)[:, : lanes.shape[1]], lanes, atol=1e-9, rtol=0)
+    assert not linear.lanes.split(code)[:, lanes.shape[1] :].any()
+
+
+@pytest.mark.parametrize("more", [{"head": True}, {"attention_layers": 1}, {"layers": 1}, {"lanes": False}])
+def test_what_is_no_such_sum_has_no_tables(more):
+    assert isomer_encoder(**{"head": more.get("lanes") is False, **more}).linear_lanes() is None
+    assert build("slots", code=200, head=False).linear_lanes() is None
+
+
+def test_a_code_needs_a_head_or_room_for_lanes():
+    with pytest.raises(ConfigError, match="neither a head nor lanes"):
+        isomer_encoder(code=20, head=False)
