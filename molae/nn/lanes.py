@@ -67,7 +67,8 @@ class SlotWriter(nn.Module):
     @full_precision
     def slots(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b l"]:
         """What a slot writes, linear in what it holds."""
-        return self.map(x.to(self.map.weight.dtype))
+        # Not by a call of the module, which profilers cannot follow for a part of a parameter.
+        return nn.functional.linear(x.to(self.map.weight.dtype), self.map.weight)
 
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b c"]:
         """Returns the code; slots that are all zero, as padding is, leave their channels 0."""

@@ -70,10 +70,10 @@ class RelationalLayer(nn.Module):
 
     def _update(self, normed: Float[Tensor, "n d"], received: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         # The map of the two side by side, without putting them there: that takes as long as to calculate it.
-        mix, activate, back = self.update
-        own, others = mix.weight.split(normed.shape[1], dim=1)
-        hidden = nn.functional.linear(normed, own, mix.bias).add_(nn.functional.linear(received, others))
-        return back(activate(hidden))
+        weight, bias = self.update[0].parameters()
+        own, others = weight.split(normed.shape[1], dim=1)
+        hidden = nn.functional.linear(normed, own, bias).add_(nn.functional.linear(received, others))
+        return self.update[1:](hidden)
 
 
 class Summary(nn.Module):
