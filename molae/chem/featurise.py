@@ -58,7 +58,7 @@ def featurise(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     return ordered(nodes, edges, pos)
 
 
-def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
+def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None, ranked: bool = True) -> Graph:
     """Turns a molecule into a graph without positions, its stereo in categories relative to the slots.
 
     The slots are in the order in which RDKit writes the atoms of the canonical SMILES, which is the same for
@@ -67,6 +67,7 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     Args:
         mol: Sanitised molecule with its stereo assigned.
         max_nodes: Most nodes that the model takes.
+        ranked: Whether the nodes get their ranks `tie` at once, and not by `rank_alike` where they are needed.
     Returns:
         The graph, with the channels `molae.chem.vocabulary.ISOMER_CHANNELS`.
     Raises:
@@ -88,8 +89,13 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     if written.has_sides:
         for (i, j), side in sides(mol, slot.tolist(), edges).items():
             edges[i, j] = edges[j, i] = side
+    return Graph(nodes, edges, None, slot, slot, rank_alike(mol, slot) if ranked else None)
+
+
+def rank_alike(mol: Chem.Mol, slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Rank of each atom, by its slot, among the atoms that only the stereo may tell from it."""
     cells = np.array(list(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False)))
-    return Graph(nodes, edges, None, slot, slot, rank_within(cells, slot))
+    return rank_within(cells, slot)
 
 
 def ordered(nodes: np.ndarray, edges: np.ndarray, pos: np.ndarray | None) -> Graph:
