@@ -14,7 +14,8 @@ from molae.prior import PRIORS, CodeSpace, Prior
 from molae.weights import read_weights, save_weights
 
 FOLDER = "prior"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Up to format 1, autoregressive priors drew lanes of codes, not graphs; none of these can be read."""
 
 
 def save_prior(
@@ -86,6 +87,8 @@ def load_prior(model: Path, space: CodeSpace) -> Prior:
 
 def _read(path: Path) -> dict[str, Any]:
     description = read_json(path, FORMAT_VERSION)
+    if description["format_version"] < FORMAT_VERSION:
+        raise CheckpointError(f"{path.parent} was made by an older molae: fit the prior again")
     for part in ("prior", "of", "weights"):
         if part not in description:
             raise CheckpointError(f"{path} is corrupt: it has no {part}")

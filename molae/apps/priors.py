@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from molae.apps.graphs import decode_in_batches
+from molae.apps.embed import embed_read
+from molae.apps.graphs import decode_codes
 from molae.apps.loading import Model, open_model
 from molae.apps.rows import Progress, no_progress
+from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.catalogue import available, resolve
 from molae.errors import ConfigError
 from molae.fitted import has_prior, load_prior, save_prior
-from molae.nn.lanes import Lanes
-from molae.prior import PRIORS, CodeSpace, Prior
+from molae.prior import PRIORS, CodeSpace, OrderedGraph, Prior
+from molae.types import Graph
 
 #: Name of a prior, or a mapping with its `name` and settings.
 PriorChoice = str | Mapping[str, Any]
@@ -45,7 +47,7 @@ def fit_prior(
         codes: Codes of the graphs that new ones are to be like, as `molae.embed` gives them; not NaN.
         model: Path of the model that made the codes, not one that ships with molae; a prior that it has is
             replaced.
-        prior: `autoregressive`, a causal transformer over the slots of a code; `mixture`, a Gaussian mixture;
+        prior: `autoregressive`, a causal transformer over nodes and edges; `mixture`, a Gaussian mixture;
             `normal`, the standard normal distribution, for models of the variational form; or a mapping with
             settings, such as `{"name": "mixture", "components": 3}`.
         seed: Seed of the fit.
@@ -120,13 +122,24 @@ def _has_prior(model: Model) -> bool:
 
 def code_space(model: Autoencoder) -> CodeSpace:
     """What the codes of a model are like."""
-    lanes = Lanes(model.encoder.channels, model.schema.max_nodes)
-    return CodeSpace(lanes, partial(_count_nodes, model), next(model.parameters()).device)
+    device = next(model.parameters()).device
+    return CodeSpace(model.schema, partial(_read, model), partial(_write, model), device)
 
 
-def _count_nodes(model: Autoencoder, codes: Float[np.ndarray, "g d"]) -> Int[np.ndarray, " g"]:
-    found = [each.size_logits.argmax(dim=-1).cpu().numpy() for each in decode_in_batches(model, codes)]
-    return np.concatenate(found)
+def _read(model: Autoencoder, codes: Float[np.ndarray, "g d"]) -> Iterator[OrderedGraph]:
+    for found in decode_codes(model, codes):
+        # A byte each: there may be many graphs.
+        yield OrderedGraph(found.nodes.astype(np.uint8), found.edges.astype(np.uint8))
+
+
+def _write(model: Autoencoder, graphs: Sequence[OrderedGraph]) -> Float[np.ndarray, "g d"]:
+    samples = [Sample(_in_order(graph), ()) for graph in graphs]
+    return embed_read(model, samples)[0]
+
+
+def _in_order(graph: OrderedGraph) -> Graph:
+    place = np.arange(len(graph.nodes))
+    return Graph(graph.nodes, graph.edges, None, place, place, place)
 
 
 def _settings(prior: PriorChoice) -> dict[str, Any]:

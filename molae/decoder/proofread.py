@@ -25,8 +25,8 @@ from molae.types import Decoded
 # What two lanes may differ by and still be the same, as a share of what an edge brings to them: rounding is
 # far less, the change of an edge far more.
 _TOLERANCE = 3e-3
-# A graph is mended if no more of its slots are wrong than so many, or half of them: where most are, the code is
-# that of no graph, or the decoder is of no help. And so many slots are tried.
+# A graph is mended if no more of its slots are wrong than so many, or half of them: where most are, the code
+# is that of no graph, or the decoder is of no help. And so many slots are tried.
 _FEW_WRONG, _MOST_TRIED = 6, 200
 
 

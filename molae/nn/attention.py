@@ -77,33 +77,24 @@ class Past(NamedTuple):
 
 
 class CausalLayer(_Attention):
-    """Attention of each place of a sequence to itself and those ahead, by how far ahead they are too (Shaw et
-    al. 2018, arXiv:1803.02155; here one number a distance and head), then a residual block.
+    """Attention of each place of a sequence to itself and those ahead, then a residual block."""
 
-    Args:
-        width: Channels of a place.
-        heads: Attention heads; they must divide `width`.
-        places: Most places of a sequence.
-    """
-
-    def __init__(self, width: int, heads: int, places: int) -> None:
-        super().__init__(width, heads)
-        self.distance = nn.Parameter(torch.zeros(heads, places))
-
-    def forward(self, x: Float[Tensor, "b m d"], past: Past | None = None) -> tuple[Tensor, Past]:
+    def forward(
+        self, x: Float[Tensor, "b m d"], bias: Float[Tensor, "b h m n"], past: Past | None = None
+    ) -> tuple[Tensor, Past]:
         """Returns the updated places, and what places further on need to see of them and of the past.
 
         Args:
             x: Channels of the places.
+            bias: What is added to the scores of each head, for these places and all that there are so far.
             past: What this gave for the places ahead of these, or None where there are none.
         """
         query, keys, values = self._parts(x)
         if past is not None:
             keys, values = torch.cat([past.keys, keys], dim=2), torch.cat([past.values, values], dim=2)
         place = torch.arange(keys.shape[2], device=x.device)
-        ahead = place[-query.shape[2] :, None] - place
-        scores = _scores(query, keys) + self.distance[:, ahead.clamp(min=0)]
-        return self._update(x, scores, ahead < 0, values), Past(keys, values)
+        behind = place > place[-query.shape[2] :, None]
+        return self._update(x, _scores(query, keys) + bias, behind, values), Past(keys, values)
 
 
 def _scores(query: Float[Tensor, "b h m c"], keys: Float[Tensor, "b h n c"]) -> Float[Tensor, "b h m n"]:

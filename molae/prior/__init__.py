@@ -4,8 +4,16 @@ To add one: write a module here with a configuration and a class registered in `
 """
 
 from molae.prior.autoregressive import AutoregressivePrior
-from molae.prior.base import PRIORS, CodeSpace, Prior
+from molae.prior.base import PRIORS, CodeSpace, OrderedGraph, Prior
 from molae.prior.mixture import MixturePrior
 from molae.prior.normal import NormalPrior
 
-__all__ = ["PRIORS", "AutoregressivePrior", "CodeSpace", "MixturePrior", "NormalPrior", "Prior"]
+__all__ = [
+    "PRIORS",
+    "AutoregressivePrior",
+    "CodeSpace",
+    "MixturePrior",
+    "NormalPrior",
+    "OrderedGraph",
+    "Prior",
+]

@@ -1,10 +1,9 @@
-"""A causal transformer over the lanes of codes, slot by slot.
+"""A causal transformer over graphs in canonical order, node by node, each with its edges to nodes ahead.
 
-Each slot of a code has channels of its own (`molae.nn.lanes`), which tell of its node and of its edges, and
-the slots come in canonical order. What slots hold is nearly discrete: the lanes are quantised to a few
-tokens each, and a transformer learns how likely the tokens of a slot are, given those of the slots ahead of
-it (Esser et al. 2021, arXiv:2012.09841; Lee et al. 2022, arXiv:2203.01941). The other channels of a code take
-the mean: the decoder rebuilds a graph from the lanes alone.
+Codes hold graphs exactly, and the order makes a sequence of a graph. So the distribution of codes is learned
+as that of the graphs that they decode to: how likely each token of a graph is, given those ahead of it, as
+language models of SMILES do (Segler et al. 2018, arXiv:1701.01329) and autoregressive models of graphs (Li et
+al. 2018, arXiv:1803.03324). What is drawn is a graph, and its code is the one that the encoder gives it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,9 +21,9 @@ from torch import Tensor, nn
 
 from molae.batch.samplers import BucketSampler
 from molae.errors import ConfigError
-from molae.nn.sequence import SequenceModel
-from molae.prior.base import PRIORS, CodeSpace, Prior, Progress, check_codes
-from molae.prior.quantiser import ResidualQuantiser
+from molae.nn.sequence import GraphSequence
+from molae.prior.alphabet import Alphabet
+from molae.prior.base import PRIORS, CodeSpace, OrderedGraph, Prior, Progress, check_codes
 from molae.registry import Config
 
 logger = logging.getLogger("molae.prior")
@@ -44,9 +43,7 @@ class AutoregressiveConfig(Config):
     """Configuration of the autoregressive prior.
 
     Attributes:
-        tokens: Most different tokens of a level.
-        levels: Tokens of a slot.
-        width: Channels of a slot in the network.
+        width: Channels of a node in the network.
         layers: Layers of attention.
         heads: Attention heads; they must divide `width`.
         temperature: What the scores of tokens are divided by when codes are drawn: below 1, what is likely
@@ -57,8 +54,6 @@ class AutoregressiveConfig(Config):
         weight_decay: Weight decay of AdamW.
     """
 
-    tokens: PositiveInt = 1024
-    levels: PositiveInt = 2
     width: PositiveInt = 192
     layers: PositiveInt = 4
     heads: PositiveInt = 4
@@ -71,38 +66,36 @@ class AutoregressiveConfig(Config):
 
 @PRIORS.register("autoregressive", AutoregressiveConfig)
 class AutoregressivePrior(Prior):
-    """Draws the lanes of a code one after the other. A density is that of the lanes of all nodes, times the
-    probability of their number: the lanes are taken for sums of centres, to which a normal distribution adds
-    what the nearest sum leaves; farther ones do not count, so it is a lower bound.
+    """Draws graphs node by node. Its densities are probabilities of the graphs that codes decode to.
 
     Args:
         config: Configuration.
         space: What the codes are like.
     Raises:
-        ConfigError: If no slot has channels of its own, or the heads do not divide the width.
+        ConfigError: If graphs carry positions or continuous attributes, or the heads do not divide the width.
     """
 
     def __init__(self, config: AutoregressiveConfig, space: CodeSpace) -> None:
-        if not space.lanes.size:
+        schema = space.schema
+        if schema.coordinates or schema.numbers or schema.edge_numbers:
             raise ConfigError(
-                "prior 'autoregressive': in the codes of this model no node has channels of its own:"
-                " use 'mixture', or a model with a larger code_size"
+                "prior 'autoregressive' draws nodes and edges with labels alone, but the graphs of this model"
+                f" carry {'positions' if schema.coordinates else 'continuous attributes'}: use 'mixture'"
             )
         if config.width % config.heads:
             raise ConfigError(
                 f"[prior.autoregressive] heads: {config.heads} do not divide width {config.width}"
             )
         self.config, self.space = config, space
-        self._quantiser = ResidualQuantiser(config.tokens, config.levels)
+        self._alphabet = Alphabet(schema.edge_types, schema.max_nodes)
 
     def fit(self, codes: Float[np.ndarray, "g d"], seed: int = 0, progress: Progress | None = None) -> None:
-        codes, sizes = self._checked(codes)
-        lanes, filled = self._lanes(codes), _filled(sizes, self.space.lanes.slots)
-        self._quantiser.fit(lanes[filled], seed)
+        graphs = self._read(codes)
+        self._alphabet.fit(graphs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._build()
-        self._learn(codes, sizes, self.config.steps, self.config.learning_rate, seed, progress)
+        self._learn(graphs, self.config.steps, self.config.learning_rate, seed, progress)
 
     def adapt(
         self,
@@ -111,108 +104,93 @@ class AutoregressivePrior(Prior):
         progress: Progress | None = None,
         steps: int | None = None,
     ) -> None:
-        codes, sizes = self._checked(codes)
         few = max(_LEAST_STEPS, math.ceil(_EPOCHS * len(codes) / self.config.batch_size))
         rate = self.config.learning_rate * (_SLOWER if steps is None else 1)
-        self._learn(codes, sizes, few if steps is None else steps, rate, seed, progress)
+        self._learn(self._read(codes), few if steps is None else steps, rate, seed, progress)
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         generator = torch.Generator(self.space.device).manual_seed(seed)
-        layout = self.space.lanes
-        found = np.empty((n, len(self._centre)), dtype=np.float32)
-        held = layout.join(torch.ones(1, layout.slots, layout.size)).bool()
+        found = []
         for start in range(0, n, _AT_ONCE):
             drawn = self._network.draw(min(_AT_ONCE, n - start), generator, self.config.temperature)
-            tokens, sizes = (part.cpu() for part in drawn)
-            lanes = self._quantiser.vectors(tokens) * _filled(sizes.numpy(), layout.slots).unsqueeze(2)
-            found[start : start + len(lanes)] = layout.join(lanes).where(held, self._centre).numpy()
-        return found
+            tokens, sizes = (part.cpu().numpy() for part in drawn)
+            graphs = [
+                self._alphabet.graph(each[:size], self._back)
+                for each, size in zip(tokens, sizes, strict=True)
+            ]
+            found.append(self.space.write(graphs))
+        return np.concatenate(found)
 
     def log_prob(self, codes: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        codes = np.asarray(codes, dtype=np.float32)
-        sizes, lanes, found = self.space.count(codes), self._lanes(codes), np.empty(len(codes))
-        for start in range(0, len(codes), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            filled = _filled(sizes[part], lanes.shape[1])
-            tokens = self._tokens(lanes[part], sizes[part])
+        graphs = self.space.read(np.asarray(codes, dtype=np.float32))
+        tokens = enumerate(map(self._alphabet.tokens, graphs))
+        known = {place: each for place, each in tokens if each is not None}
+        found, places = np.full(len(codes), -np.inf), list(known)
+        for start in range(0, len(places), _AT_ONCE):
+            chosen = places[start : start + _AT_ONCE]
             with torch.inference_mode():
-                chance = self._network(*self._batch(tokens, sizes[part])).double().cpu()
-            off = (lanes[part] - self._quantiser.vectors(tokens)) * filled.unsqueeze(2)
-            found[part] = chance.numpy() + self._log_normal(off, sizes[part])
+                chance = self._network(*self._batch([known[place] for place in chosen]))
+            found[chosen] = chance.double().cpu().numpy()
         return found
 
     def state(self) -> dict[str, Tensor]:
-        parts = {"network": self._network.state_dict(), "quantiser": self._quantiser.state()}
-        learned = {
-            f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()
-        }
-        return learned | {"centre": self._centre}
+        parts = {"network": self._network.state_dict(), "alphabet": self._alphabet.state()}
+        return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self._centre = state["centre"]
-        self._quantiser.restore(_part(state, "quantiser."))
+        self._alphabet.restore(_part(state, "alphabet."))
         self._build()
         self._network.load_state_dict(_part(state, "network."))
         self._network.eval()
 
+    @property
+    def _back(self) -> Int[np.ndarray, " t"]:
+        """Each category of a pair as seen from its other node."""
+        reversal = self.space.schema.reversed_pair
+        return np.arange(self.space.schema.edge_types) if reversal is None else np.array(reversal.categories)
+
     def _build(self) -> None:
         config = self.config
-        self._network = SequenceModel(
-            self._quantiser.centres,
-            self.space.lanes.slots,
+        self._network = GraphSequence(
+            self._alphabet.features,
+            self.space.schema.edge_types - 1,
+            self.space.schema.max_nodes,
+            self._alphabet.most_edges,
             width=config.width,
             layers=config.layers,
             heads=config.heads,
         ).to(self.space.device)
 
-    def _lanes(self, codes: Float[np.ndarray, "g d"]) -> Float[Tensor, "g s l"]:
-        return self.space.lanes.split(torch.from_numpy(codes))
-
-    def _tokens(self, lanes: Float[Tensor, "g s l"], sizes: Int[np.ndarray, " g"]) -> Int[Tensor, "g s k"]:
-        """Tokens of lanes; 0 in empty slots."""
-        filled = _filled(sizes, lanes.shape[1])
-        tokens = torch.zeros(*filled.shape, self.config.levels, dtype=torch.int64)
-        tokens[filled] = self._quantiser.tokens(lanes[filled])
-        return tokens
+    def _read(self, codes: Float[np.ndarray, "g d"]) -> list[OrderedGraph]:
+        """The graphs of codes that can be learned from."""
+        graphs = list(self.space.read(check_codes(codes, least=2)))
+        if not any(len(graph.nodes) for graph in graphs):
+            raise ConfigError("codes: all decode to graphs without nodes")
+        return graphs
 
     def _batch(
-        self, tokens: Int[Tensor, "b s l"], sizes: Int[np.ndarray, " b"]
+        self, tokens: Sequence[Int[np.ndarray, "n l"]]
     ) -> tuple[Int[Tensor, "b m l"], Int[Tensor, " b"]]:
-        """Tokens of as many slots as the largest graph fills."""
+        """Sequences, padded to the longest, and their lengths."""
+        lengths = [len(each) for each in tokens]
+        padded = np.zeros((len(tokens), max(lengths), 1 + self._alphabet.most_edges), dtype=np.int64)
+        for row, each in zip(padded, tokens, strict=True):
+            row[: len(each)] = each
         device = self.space.device
-        return tokens[:, : int(sizes.max())].to(device), torch.from_numpy(sizes).to(device)
-
-    def _log_normal(
-        self, off: Float[Tensor, "b s l"], sizes: Int[np.ndarray, " b"]
-    ) -> Float[np.ndarray, " b"]:
-        """Logarithm of the density of what quantisation leaves; 0 in empty slots."""
-        # Where nothing is left, a deviation of zero would have no density.
-        deviation = max(self._quantiser.remainder.item(), torch.finfo(torch.float32).eps)
-        normal = -0.5 * (off.double() / deviation).square().sum((1, 2)).numpy()
-        return normal - sizes * off.shape[2] * math.log(deviation * math.sqrt(2 * math.pi))
-
-    def _checked(self, codes: Float[np.ndarray, "g d"]) -> tuple[np.ndarray, np.ndarray]:
-        """Codes that can be learned from, and how many nodes each has."""
-        codes = check_codes(codes, least=2)
-        sizes = self.space.count(codes)
-        if not sizes.any():
-            raise ConfigError("codes: all decode to graphs without nodes")
-        return codes, sizes
+        return torch.from_numpy(padded).to(device), torch.tensor(lengths, device=device)
 
     def _learn(
         self,
-        codes: Float[np.ndarray, "g d"],
-        sizes: Int[np.ndarray, " g"],
+        graphs: Sequence[OrderedGraph],
         steps: int,
         learning_rate: float,
         seed: int,
         progress: Progress | None,
     ) -> None:
-        """Trains the network on codes, from where it is, and takes their mean."""
-        self._centre = torch.from_numpy(codes.mean(axis=0, dtype=np.float64).astype(np.float32))
-        tokens = self._tokens(self._lanes(codes), sizes)
+        """Trains the network on graphs, from where it is."""
+        tokens = self._known(graphs)
         weights = list(self._network.train().parameters())
-        sampler = BucketSampler(sizes, self.config.batch_size, seed)
+        sampler = BucketSampler(np.array([len(each) for each in tokens]), self.config.batch_size, seed)
         optimizer = torch.optim.AdamW(
             weights, learning_rate, betas=_BETAS, weight_decay=self.config.weight_decay
         )
@@ -221,10 +199,9 @@ class AutoregressivePrior(Prior):
         )
         told = time.monotonic()
         for step in range(steps):
-            chosen = sampler.batch(step)
-            batch, lengths = self._batch(tokens[chosen], sizes[chosen])
+            batch, lengths = self._batch([tokens[place] for place in sampler.batch(step)])
             with torch.autocast(self.space.device.type, torch.bfloat16):
-                loss = -self._network(batch, lengths).sum() / lengths.sum()
+                loss = -self._network(batch, lengths).sum() / lengths.sum().clamp(min=1)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(weights, _CLIP)
@@ -237,10 +214,19 @@ class AutoregressivePrior(Prior):
                 logger.info("prior: step %d of %d: %.3f nats a node", step + 1, steps, loss.item())
         self._network.eval()
 
-
-def _filled(sizes: Int[np.ndarray, " b"], slots: int) -> Tensor:
-    """Which slots have a node, shape (b, slots)."""
-    return torch.arange(slots) < torch.from_numpy(sizes).unsqueeze(1)
+    def _known(self, graphs: Sequence[OrderedGraph]) -> list[Int[np.ndarray, "n l"]]:
+        """The tokens of graphs, less those with nodes of kinds that the fit had not seen."""
+        found = [self._alphabet.tokens(graph) for graph in graphs]
+        known = [each for each in found if each is not None]
+        if len(known) < len(found):
+            logger.warning(
+                "prior: %d of %d graphs left out: they have nodes unlike all that the prior was fitted to",
+                len(found) - len(known),
+                len(found),
+            )
+        if not known:
+            raise ConfigError("codes: no graph is made of nodes like those that the prior was fitted to")
+        return known
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from molae.batch.schema import Schema
 from molae.errors import ConfigError
-from molae.nn.lanes import Lanes
 from molae.registry import Registry
 
 #: Told how many further steps of a fit are done, and how many there are in all.
 Progress = Callable[[int, int | None], object]
+
+
+class OrderedGraph(NamedTuple):
+    """A graph whose nodes are in canonical order.
+
+    Attributes:
+        nodes: Category of each node in each channel.
+        edges: Category of each pair of nodes as seen from the first, 0 where there is no edge.
+    """
+
+    nodes: Int[np.ndarray, "n k"]
+    edges: Int[np.ndarray, "n n"]
 
 
 @dataclass(frozen=True)
@@ -24,13 +37,15 @@ class CodeSpace:
     """What a prior may know of the codes of a model.
 
     Attributes:
-        lanes: Where in a code the channels of each slot are.
-        count: Tells how many nodes each of some codes has.
+        schema: What the graphs carry.
+        read: Decodes codes to graphs, one after the other; continuous attributes and positions are left out.
+        write: Encodes graphs as they are ordered.
         device: Where a prior does what takes long.
     """
 
-    lanes: Lanes
-    count: Callable[[Float[np.ndarray, "g d"]], Int[np.ndarray, " g"]]
+    schema: Schema
+    read: Callable[[Float[np.ndarray, "g d"]], Iterable[OrderedGraph]]
+    write: Callable[[Sequence[OrderedGraph]], Float[np.ndarray, "g d"]]
     device: torch.device
 
 
