@@ -27,7 +27,7 @@ from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precisio
 from molae.apps.loading import open_model
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import parse_source
-from molae.apps.reading import try_sample
+from molae.apps.reading import try_graph
 from molae.apps.rows import Source
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
@@ -241,6 +241,7 @@ def _measure(
     clock: _Clock,
 ) -> None:
     """Works on molecules, a class of sizes after the other."""
+    ranked = model.encoder.reads_ranks
     groups: dict[str, list[tuple[Molecular, int]]] = defaultdict(list)
     for each in sources:
         if atoms := _heavy_atoms(each):
@@ -252,7 +253,7 @@ def _measure(
             for each in members:
                 _parse(each)
         with clock.measure(size, FEATURISE, len(group)):
-            read = [try_sample(each, model.schema) for each in members]
+            read = [try_graph(each, model.schema, ranked=ranked) for each in members]
         with clock.measure(size, ENCODE, len(group)):
             vectors, errors = embedding(read)
         table = pa.table({"smiles": [each if isinstance(each, str) else None for each in members]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from rdkit import Chem
 
 from molae.apps.loading import Model, open_model
 from molae.apps.molecules import as_sources, in_chunks
-from molae.apps.reading import sample_workers
+from molae.apps.reading import sample_workers, try_graph
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
 from molae.batch.collate import collate
@@ -73,7 +74,8 @@ def embed(
     require_precision(precision)
     opened = open_model(model, device, kind="any")
     vectors = np.full((len(sources), opened.config.code_size), np.nan, dtype=np.float32)
-    with sample_workers(opened.schema, seed, num_workers) as workers:
+    reading = partial(try_graph, ranked=opened.encoder.reads_ranks)
+    with sample_workers(opened.schema, seed, num_workers, reading) as workers:
         for start, read in workers.map_chunks(in_chunks(sources, opened.schema)):
             found, errors = embed_read(opened, read, batch_size, precision)
             vectors[start : start + len(read)] = found

@@ -15,6 +15,7 @@ from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precisio
 from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.origin import CodesOrigin
+from molae.apps.reading import try_graph
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, SampleWork, Source, Summary, no_progress, process_file
 from molae.apps.samples import Sample
@@ -66,6 +67,7 @@ def embed_file(
         opened.schema,
         partial(_open_embedding, opened, device, batch_size, precision),
         _identity("embed", model) | {"precision": precision},
+        partial(try_graph, ranked=opened.encoder.reads_ranks),
         device=device,
         on_error=on_error,
         resume=resume,

@@ -25,7 +25,7 @@ from molae.apps.chunks import (
     pieces,
 )
 from molae.apps.molecules import CHUNK_SIZE, chunk_size, time_limit
-from molae.apps.reading import try_sample
+from molae.apps.reading import Read, try_sample
 from molae.apps.samples import Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
@@ -148,6 +148,7 @@ def process_file(
     schema: Schema,
     open_work: Callable[[], SampleWork],
     options: Mapping[str, Any],
+    read: Read = try_sample,
     *,
     device: str,
     on_error: Literal["keep", "drop", "fail"] = "keep",
@@ -164,6 +165,7 @@ def process_file(
         schema: What the graphs of the model carry.
         open_work: Readies, where it is to be done, what to do with the molecules of a chunk.
         options: What else the result depends on, as plain JSON values, so as not to resume with another.
+        read: How a row is read.
         device: Where models run, `auto`, `cpu` or `cuda`: an actor of a cluster gets a GPU where there are.
         on_error: Whether to `keep` failed rows, with the reason, to `drop` them, or to `fail` at the first.
         resume: Whether to go on with what an interrupted run left.
@@ -178,7 +180,7 @@ def process_file(
     """
     steps = Steps(
         chunk_sources,
-        partial(try_sample, schema=schema, seed=source.seed),
+        partial(read, schema=schema, seed=source.seed),
         partial(_on_chunks, open_work),
         chunk_size(schema),
         together=True,

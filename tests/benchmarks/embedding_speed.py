@@ -44,7 +44,7 @@ from molae.apps.chunks import chunk_sources
 from molae.apps.embed import batches, to_batch
 from molae.apps.loading import open_model
 from molae.apps.molecules import chunk_size
-from molae.apps.reading import try_sample
+from molae.apps.reading import try_graph
 from molae.apps.rows import Source
 from molae.apps.samples import Sample
 from molae.autoencoder import Autoencoder
@@ -111,7 +111,7 @@ def run_stages(
                 _ = [Chem.MolFromSmiles(row.smiles or "") for row in chunk.rows]
             sources = chunk_sources(chunk)
             with clock.measure("featurise"):
-                read = [try_sample(each, model.schema) for each in sources]
+                read = [try_graph(each, model.schema, ranked=model.encoder.reads_ranks) for each in sources]
             with clock.measure("collate"):
                 batched = [(p, to_batch(model, b)) for p, b in batches(read, arguments.batch_size)]
             codes = torch.full((len(read), model.config.code_size), torch.nan)

@@ -89,9 +89,7 @@ def _embed(options: argparse.Namespace) -> None:
 
         files.embed_read = random_codes
         # Rows of the input go through, molecules are not made of them.
-        from molae.apps import rows
-
-        rows.try_sample = _no_sample
+        files.try_graph = _no_sample
     resident: list[int] = []
     original = PartStore.write
 
@@ -117,7 +115,7 @@ def _embed(options: argparse.Namespace) -> None:
     )
 
 
-def _no_sample(source: Any, schema: Any, seed: int) -> Any:
+def _no_sample(source: Any, schema: Any, seed: int, ranked: bool) -> Any:
     from molae.apps.samples import Sample
 
     return Sample(None, ())
