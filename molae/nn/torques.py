@@ -26,6 +26,8 @@ _MOST_HOPS = 15
 _REACH = 12.0
 #: What the attention to atoms out of reach is lowered by.
 _UNSEEN = -1e4
+#: Pairs of atoms, of all conformers of a molecule together, that are computed at once, to fit into caches.
+_PAIRS_AT_ONCE = 8_000
 #: Fourier components of time that are seen.
 _FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 
@@ -46,17 +48,18 @@ class Pairs:
         """Some of the pairs."""
         return Pairs(self.ends[:, which], self.size)
 
-    def of_ends(self, nodes: Float[Tensor, "c m p"]) -> Float[Tensor, "c x p"]:
-        """What both nodes of each pair have, added up."""
-        first, second = self.ends
-        return nodes.index_select(1, first) + nodes.index_select(1, second)
+    def of_ends(self, nodes: Float[Tensor, "m c p"], sign: int = 1) -> Float[Tensor, "x c p"]:
+        """What the first node of each pair has, plus what the second has, or less that where `sign` is -1."""
+        flat = nodes.flatten(1)
+        first, second = (flat.index_select(0, end) for end in self.ends)
+        return first.add_(second, alpha=sign).unflatten(1, nodes.shape[1:])
 
-    def at_ends(
-        self, first: Float[Tensor, "c x p"], second: Float[Tensor, "c x p"]
-    ) -> Float[Tensor, "c m p"]:
-        """The sum, at each node, of what its pairs give: `first` to their first, `second` to the other."""
-        nothing = first.new_zeros(len(first), self.size, first.shape[2])
-        return nothing.index_add(1, self.ends[0], first).index_add(1, self.ends[1], second)
+    def at_ends(self, given: Float[Tensor, "x c p"], sign: int = 1) -> Float[Tensor, "m c p"]:
+        """The sum of what its pairs give each node; the second of a pair gets `sign` times as much."""
+        flat = given.flatten(1)
+        nothing = flat.new_zeros(self.size, flat.shape[1])
+        sums = nothing.index_add_(0, self.ends[0], flat).index_add_(0, self.ends[1], flat, alpha=sign)
+        return sums.unflatten(1, given.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Context:
     def take(self, index: Int[Tensor, " c"]) -> Context:
         """The context of some graphs, which may repeat."""
         return Context(self.which, self.pairs[index], self.real[index], self.turning[index])
+
+    @property
+    def conformers_at_once(self) -> int:
+        """Conformers of one graph that are computed at once."""
+        return max(1, _PAIRS_AT_ONCE // max(1, self.real.shape[1]))
 
     def split(self, apart: Bool[Tensor, " x"]) -> tuple[Context, Context]:
         """The context with some of the pairs alone, and with the others alone."""
@@ -177,7 +185,7 @@ class PairForces(nn.Module):
         context: Context,
         pos: Float[Tensor, "c m 3"],
         seen: Float[Tensor, "c f"] | None = None,
-        others: Float[Tensor, "c m p"] | float = 0.0,
+        others: Float[Tensor, "c m p"] | None = None,
     ) -> Float[Tensor, "c m 3"]:
         """Returns the sum of the forces on each atom.
 
@@ -185,51 +193,84 @@ class PairForces(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
             seen: The time as the network sees it, where there is one; likewise.
-            others: What `near` gives of pairs that the context leaves out.
+            others: What `near` gives of pairs that the context leaves out, or None where it leaves out none.
         """
-        pairs, start = self._at(context, seen)
-        which = context.which
-        away = pos[:, which.ends[0]] - pos[:, which.ends[1]]
-        distance = safe_norm(away).squeeze(-1)
-        radial = radial_basis(distance)
-        gathered, apart = nn.functional.linear(
-            radial, torch.cat([self.gather.weight, self.distance.weight])
-        ).chunk(2, dim=-1)
-        told = (gathered * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
-        near = others + which.at_ends(told, told)
-        # 0.3: a sum over some tens of neighbours is to come out of the order of one.
-        nodes = self.node(0.3 * near)
-        hidden = torch.addcmul(which.of_ends(nodes) + (pairs + start), pairs, apart)
-        profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
-        strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
-        return _sum_forces(strength, away, distance, which)
+        at_time = self._at(context, seen)
+        some = len(pos) if len(context.pairs) > 1 else context.conformers_at_once
+        parts = pos.split(some)
+        told = (None,) * len(parts) if others is None else others.split(some)
+        return torch.cat([self._sum(context.which, at_time, *part) for part in zip(parts, told, strict=True)])
 
     def near(
         self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
     ) -> Float[Tensor, "c m p"]:
         """What each atom is told of those around it by the pairs of the context; see `forward`."""
-        pairs, _ = self._at(context, seen)
-        i, j = context.which.ends
-        radial = radial_basis(safe_norm(pos[:, i] - pos[:, j]).squeeze(-1))
-        told = (self.gather(radial) * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
-        return context.which.at_ends(told, told)
+        which = context.which
+        away = which.of_ends(pos.transpose(0, 1), -1)
+        gathered = self.gather(radial_basis(safe_norm(away).squeeze(-1)))
+        return which.at_ends((gathered * self._at(context, seen).gain).to(pos.dtype)).transpose(0, 1)
 
-    def _at(self, context: Context, seen: Tensor | None) -> tuple[Tensor, Tensor | float]:
-        """Channels of the pairs at a time, and what is added to them where forces are computed."""
-        if self.time is None:
-            return context.pairs, 0.0
-        gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
-        return context.pairs * (1 + gain) + shift, start
+    def _at(self, context: Context, seen: Float[Tensor, "c f"] | None) -> _AtTime:
+        """What of the pairs does not depend on the positions."""
+        pairs, real = context.pairs.transpose(0, 1), context.real.T
+        hidden = pairs
+        if self.time is not None:
+            gain, shift, start = self.time(seen).chunk(3, dim=-1)
+            pairs = pairs * (1 + gain) + shift
+            hidden = pairs + start
+        profile = self.profile(nn.functional.silu(pairs))
+        return _AtTime(pairs, pairs * real.unsqueeze(-1), hidden, profile, real)
+
+    def _sum(
+        self,
+        which: Pairs,
+        at_time: _AtTime,
+        pos: Float[Tensor, "c m 3"],
+        others: Float[Tensor, "c m p"] | None,
+    ) -> Float[Tensor, "c m 3"]:
+        # Pairs come first: what they take from atoms and give to them then lies in long rows.
+        away = which.of_ends(pos.transpose(0, 1), -1)
+        distance = safe_norm(away).squeeze(-1)
+        radial = radial_basis(distance)
+        weights = torch.cat([self.gather.weight, self.distance.weight])
+        gathered, apart = nn.functional.linear(radial, weights).chunk(2, dim=-1)
+        near = which.at_ends((gathered * at_time.gain).to(pos.dtype))
+        if others is not None:
+            near = near + others.transpose(0, 1)
+        # 0.3: a sum over some tens of neighbours is to come out of the order of one.
+        nodes = self.node(0.3 * near)
+        hidden = torch.addcmul(at_time.hidden, at_time.pairs, apart) + which.of_ends(nodes)
+        strength = self.strength(hidden).squeeze(-1) + (at_time.profile * radial).sum(-1)
+        strength = strength * at_time.real * (distance < _REACH)
+        return _sum_forces(strength, away, distance, which).transpose(0, 1)
+
+
+@dataclass(frozen=True)
+class _AtTime:
+    """Pairs at a time; `b` is one for conformers of one graph.
+
+    Attributes:
+        pairs: Their channels.
+        gain: The same, 0 at padding.
+        hidden: What the channels that give the strength of a force begin from.
+        profile: How the strength depends on the distance alone, by radial functions.
+        real: 1 for pairs of real atoms, 0 at padding.
+    """
+
+    pairs: Float[Tensor, "x b p"]
+    gain: Float[Tensor, "x b p"]
+    hidden: Float[Tensor, "x b p"]
+    profile: Float[Tensor, "x b r"]
+    real: Float[Tensor, "x b"]
 
 
 @full_precision
 def _sum_forces(
-    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], distance: Float[Tensor, "c x"], which: Pairs
-) -> Float[Tensor, "c m 3"]:
+    strength: Float[Tensor, "x c"], away: Float[Tensor, "x c 3"], distance: Float[Tensor, "x c"], which: Pairs
+) -> Float[Tensor, "m c 3"]:
     """The sum of the forces on each atom, opposite on both ends of each pair."""
     force = strength.to(away.dtype) / distance.masked_fill(distance == 0, 1.0)
-    force = force.unsqueeze(-1) * away
-    return which.at_ends(force, -force)
+    return which.at_ends(force.unsqueeze(-1) * away, -1)
 
 
 class TorqueField(nn.Module):
@@ -253,7 +294,7 @@ class TorqueField(nn.Module):
         time: Float[Tensor, " c"],
         bonds: Int[Tensor, "c t 2"],
         moved: Bool[Tensor, "c t m"],
-        others: Float[Tensor, "c m p"] | float = 0.0,
+        others: Float[Tensor, "c m p"] | None = None,
     ) -> Float[Tensor, "c t"]:
         """Returns the velocities, in radians per unit of time; those of padding mean nothing.
 
@@ -261,8 +302,8 @@ class TorqueField(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
             time: Time of each conformer, between 0 and 1; likewise.
-            bonds: Both ends of each rotatable bond.
-            moved: Whether an atom lies behind the second end of a bond.
+            bonds: Both ends of each rotatable bond; likewise.
+            moved: Whether an atom lies behind the second end of a bond; likewise.
             others: What `unturned` gives, where the context is without the pairs that no bond turns.
         """
         seen = _fourier(time)
@@ -333,7 +374,7 @@ def _torques(
 ) -> Float[Tensor, "c t"]:
     """Moments about bonds of the forces on what lies behind them."""
     forces, behind = forces.to(pos.dtype), moved.to(pos.dtype)
-    ends = pos.gather(1, bonds.flatten(1).unsqueeze(-1).expand(-1, -1, 3))
+    ends = pos.gather(1, bonds.flatten(1).unsqueeze(-1).expand(len(pos), -1, 3))
     begin, end = ends.unflatten(1, (-1, 2)).unbind(2)
     # The moment about a point of the bond is that about the origin less that of the whole force there.
     moment = behind @ torch.linalg.cross(pos, forces) - torch.linalg.cross(end, behind @ forces)
