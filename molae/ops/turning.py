@@ -25,7 +25,7 @@ def turn_bonds(
         bonds: Both ends of each bond, a row for each structure, or one row for all; any two nodes where there
             is none, with an angle of 0.
         moved: Whether a node lies behind the second end of a bond, likewise. What lies behind two bonds is
-            disjoint, or one part holds the other, as it is with the smaller of the two parts that a bond joins.
+            disjoint, or one part holds the other, as it is with the smaller of the parts that a bond joins.
         angles: By how much to turn, in radians, clockwise when seen along the bond.
     Returns:
         The new positions.
