@@ -11,6 +11,7 @@ from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers, StereoEnum
 from rdkit.rdBase import BlockLogs
 
 from molae.chem.automorphisms import same_stereo
+from molae.chem.handedness import clearly_alike
 from molae.chem.stereo import assign_stereo_from_positions
 
 _OPEN = {Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY}
@@ -50,11 +51,17 @@ def keep_configurations(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) ->
     atoms, bonds = _marks(mol)
     bare = Chem.RemoveHs(_without_conformers(mol))
     kept = np.zeros(len(positions), dtype=bool)
+    done = kept.copy()
     for place, coordinates in enumerate(positions):
+        if done[place]:
+            continue
         posed = assign_stereo_from_positions(with_positions(mol, coordinates[None]))
         # Same atoms and bonds in the same order: the marks compare directly. Where they differ, that may be
         # in what stands for the same configuration.
         kept[place] = _has_marks(posed, atoms, bonds) or _is_isomer(posed, bare)
+        if kept[place] and not done.any():
+            done = clearly_alike(posed, positions, place)
+            kept |= done
     return kept
 
 
