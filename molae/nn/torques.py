@@ -48,11 +48,15 @@ class Pairs:
         """Some of the pairs."""
         return Pairs(self.ends[:, which], self.size)
 
-    def of_ends(self, nodes: Float[Tensor, "m c p"], sign: int = 1) -> Float[Tensor, "x c p"]:
-        """What the first node of each pair has, plus what the second has, or less that where `sign` is -1."""
-        flat = nodes.flatten(1)
-        first, second = (flat.index_select(0, end) for end in self.ends)
-        return first.add_(second, alpha=sign).unflatten(1, nodes.shape[1:])
+    def difference(self, nodes: Float[Tensor, "m c p"]) -> Float[Tensor, "x c p"]:
+        """What the first node of each pair has, less what the second has."""
+        first, second = (nodes.index_select(0, end) for end in self.ends)
+        return first.sub_(second)
+
+    def add_ends(self, to: Float[Tensor, "x c p"], nodes: Float[Tensor, "m c p"]) -> None:
+        """Adds what both nodes of each pair have, in place: what does not fit into caches is not copied."""
+        for end in self.ends:
+            to.add_(nodes.index_select(0, end))
 
     def at_ends(self, given: Float[Tensor, "x c p"], sign: int = 1) -> Float[Tensor, "m c p"]:
         """The sum of what its pairs give each node; the second of a pair gets `sign` times as much."""
@@ -174,7 +178,10 @@ class PairForces(nn.Module):
         self.node = nn.Sequential(nn.Linear(pair_width, 64), nn.SiLU(), nn.Linear(64, pair_width))
         self.distance = nn.Linear(RADIAL, pair_width, bias=False)
         self.strength = nn.Sequential(
-            nn.SiLU(), nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, 1)
+            nn.SiLU(inplace=True),
+            nn.Linear(pair_width, pair_width),
+            nn.SiLU(inplace=True),
+            nn.Linear(pair_width, 1),
         )
         self.profile = nn.Linear(pair_width, RADIAL)
         for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
@@ -206,7 +213,7 @@ class PairForces(nn.Module):
     ) -> Float[Tensor, "c m p"]:
         """What each atom is told of those around it by the pairs of the context; see `forward`."""
         which = context.which
-        away = which.of_ends(pos.transpose(0, 1), -1)
+        away = which.difference(pos.transpose(0, 1))
         gathered = self.gather(radial_basis(safe_norm(away).squeeze(-1)))
         return which.at_ends((gathered * self._at(context, seen).gain).to(pos.dtype)).transpose(0, 1)
 
@@ -229,7 +236,7 @@ class PairForces(nn.Module):
         others: Float[Tensor, "c m p"] | None,
     ) -> Float[Tensor, "c m 3"]:
         # Pairs come first: what they take from atoms and give to them then lies in long rows.
-        away = which.of_ends(pos.transpose(0, 1), -1)
+        away = which.difference(pos.transpose(0, 1))
         distance = safe_norm(away).squeeze(-1)
         radial = radial_basis(distance)
         weights = torch.cat([self.gather.weight, self.distance.weight])
@@ -239,7 +246,8 @@ class PairForces(nn.Module):
             near = near + others.transpose(0, 1)
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
         nodes = self.node(0.3 * near)
-        hidden = torch.addcmul(at_time.hidden, at_time.pairs, apart) + which.of_ends(nodes)
+        hidden = torch.addcmul(at_time.hidden, at_time.pairs, apart)
+        which.add_ends(hidden, nodes)
         strength = self.strength(hidden).squeeze(-1) + (at_time.profile * radial).sum(-1)
         strength = strength * at_time.real * (distance < _REACH)
         return _sum_forces(strength, away, distance, which).transpose(0, 1)
@@ -392,11 +400,18 @@ RADIAL = len(_CENTRES)
 
 def radial_basis(distance: Float[Tensor, "*b"]) -> Float[Tensor, "*b r"]:
     """Gaussians of a distance in Å, close together where atoms touch, and wider farther out."""
-    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=distance.dtype, device=distance.device)
-    centres = torch.tensor(_CENTRES, dtype=distance.dtype, device=distance.device)
-    away = torch.addcmul(-centres / widths, distance.unsqueeze(-1), 1 / widths)
+    offset, scale = _gaussians(distance.dtype, distance.device)
+    away = torch.addcmul(offset, distance.unsqueeze(-1), scale)
     # Beyond, numbers without leading bits would make this and all products with it several times slower.
-    return away.square().clamp(max=_MOST_EXPONENT).neg().exp()
+    return away.square().clamp_(max=_MOST_EXPONENT).neg_().exp_()
+
+
+@lru_cache(maxsize=8)
+def _gaussians(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, " r"], Float[Tensor, " r"]]:
+    """Offset and scale that make a distance the root of what each Gaussian has as its exponent."""
+    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=dtype, device=device)
+    centres = torch.tensor(_CENTRES, dtype=dtype, device=device)
+    return -centres / widths, 1 / widths
 
 
 def _fourier(time: Float[Tensor, " c"]) -> Float[Tensor, "c f"]:
