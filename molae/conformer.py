@@ -21,7 +21,15 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from molae.batch.skeletons import SkeletonBatch, SkeletonSchema
-from molae.nn.torques import Context, GraphContext, Refiner, TorqueField, turned_pairs
+from molae.nn.torques import (
+    Context,
+    FieldAtTime,
+    GraphContext,
+    PairsAtTime,
+    Refiner,
+    TorqueField,
+    turned_pairs,
+)
 from molae.ops import superposed_deviation, turn_bonds
 from molae.registry import Config
 
@@ -98,17 +106,18 @@ class Prepared:
 
     Attributes:
         batch: The molecule, with its starts.
-        context: What its graph tells.
-        turned: The same of the pairs of atoms alone that a bond turns against each other.
         steps: Time and length of each step of sampling; none where no bond turns.
-        others: What the other pairs contribute, for each start, at the times of the steps.
+        field: The field at the times of the steps, by the pairs of atoms alone that a bond turns against each
+            other.
+        others: What the other pairs contribute to it, for each start.
+        refine: Pairs of atoms in each round of the refinement.
     """
 
     batch: SkeletonBatch
-    context: Context
-    turned: Context
     steps: list[tuple[float, float]]
+    field: dict[float, FieldAtTime]
     others: dict[float, Float[Tensor, "s m p"]]
+    refine: list[PairsAtTime]
 
 
 class ConformerModel(nn.Module):
@@ -173,11 +182,14 @@ class ConformerModel(nn.Module):
         context = self.context(batch)
         turned, rest = context.split(turned_pairs(context.which, batch.bonds[0], batch.moved[0]))
         steps = self.config.schedule if batch.bonds.shape[1] else []
-        others = {
-            begin: self.field.unturned(rest, batch.starts[0], batch.starts.new_tensor([begin]))
-            for begin in {begin for begin, _ in steps}
-        }
-        return Prepared(batch, context, turned, steps, others)
+        times = {begin: batch.starts.new_tensor([begin]) for begin, _ in steps}
+        return Prepared(
+            batch,
+            steps,
+            {begin: self.field.at(turned, time) for begin, time in times.items()},
+            {begin: self.field.unturned(rest, batch.starts[0], time) for begin, time in times.items()},
+            self.refine.at(context),
+        )
 
     @torch.no_grad()
     def sample(self, prepared: Prepared, n: int, seed: int = 0) -> Turned:
@@ -197,10 +209,10 @@ class ConformerModel(nn.Module):
         angles = (2 * _even_noise(n, batch.bonds.shape[1], seed).to(start.device) - 1) * math.pi
         pos = turn_bonds(batch.starts[0, start], batch.bonds, batch.moved, angles)
         for begin, length in prepared.steps:
-            time, others = pos.new_tensor([begin]), prepared.others[begin][start]
-            turn = self.field(prepared.turned, pos, time, batch.bonds, batch.moved, others) * length
+            at_time, others = prepared.field[begin], prepared.others[begin][start]
+            turn = self.field.velocities(at_time, pos, batch.bonds, batch.moved, others) * length
             pos, angles = turn_bonds(pos, batch.bonds, batch.moved, turn), angles + turn
-        return Turned(start, angles, self.refine(prepared.context, pos))
+        return Turned(start, angles, self.refine.moved(prepared.refine, pos))
 
     def _terms(self, batch: SkeletonBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
         context, rows = self.context(batch), torch.arange(len(batch), device=batch.starts.device)

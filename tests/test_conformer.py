@@ -98,7 +98,7 @@ def test_pairs_that_no_bond_turns_are_the_same_for_all_angles(model: ConformerMo
     i, j = rest.which.ends
     torch.testing.assert_close((pos[:, i] - pos[:, j]).norm(dim=2), (start[:, i] - start[:, j]).norm(dim=2))
     others = model.field.unturned(rest, start, time)
-    found = model.field(turned, pos, time, batch.bonds, batch.moved, others)
+    found = model.field.velocities(model.field.at(turned, time), pos, batch.bonds, batch.moved, others)
     torch.testing.assert_close(found, field_of(model, batch, pos), atol=1e-9, rtol=0)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -85,11 +86,6 @@ class Context:
     def take(self, index: Int[Tensor, " c"]) -> Context:
         """The context of some graphs, which may repeat."""
         return Context(self.which, self.pairs[index], self.real[index], self.turning[index])
-
-    @property
-    def conformers_at_once(self) -> int:
-        """Conformers of one graph that are computed at once."""
-        return max(1, _PAIRS_AT_ONCE // max(1, self.real.shape[1]))
 
     def split(self, apart: Bool[Tensor, " x"]) -> tuple[Context, Context]:
         """The context with some of the pairs alone, and with the others alone."""
@@ -187,38 +183,13 @@ class PairForces(nn.Module):
         for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
             nn.init.zeros_(parameter)
 
-    def forward(
-        self,
-        context: Context,
-        pos: Float[Tensor, "c m 3"],
-        seen: Float[Tensor, "c f"] | None = None,
-        others: Float[Tensor, "c m p"] | None = None,
-    ) -> Float[Tensor, "c m 3"]:
-        """Returns the sum of the forces on each atom.
+    def at(self, context: Context, seen: Float[Tensor, "c f"] | None = None) -> PairsAtTime:
+        """Computes what of the pairs does not depend on the positions.
 
         Args:
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
-            pos: Positions in Å.
             seen: The time as the network sees it, where there is one; likewise.
-            others: What `near` gives of pairs that the context leaves out, or None where it leaves out none.
         """
-        at_time = self._at(context, seen)
-        some = len(pos) if len(context.pairs) > 1 else context.conformers_at_once
-        parts = pos.split(some)
-        told = (None,) * len(parts) if others is None else others.split(some)
-        return torch.cat([self._sum(context.which, at_time, *part) for part in zip(parts, told, strict=True)])
-
-    def near(
-        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
-    ) -> Float[Tensor, "c m p"]:
-        """What each atom is told of those around it by the pairs of the context; see `forward`."""
-        which = context.which
-        away = which.difference(pos.transpose(0, 1))
-        gathered = self.gather(radial_basis(safe_norm(away).squeeze(-1)))
-        return which.at_ends((gathered * self._at(context, seen).gain).to(pos.dtype)).transpose(0, 1)
-
-    def _at(self, context: Context, seen: Float[Tensor, "c f"] | None) -> _AtTime:
-        """What of the pairs does not depend on the positions."""
         pairs, real = context.pairs.transpose(0, 1), context.real.T
         hidden = pairs
         if self.time is not None:
@@ -226,21 +197,39 @@ class PairForces(nn.Module):
             pairs = pairs * (1 + gain) + shift
             hidden = pairs + start
         profile = self.profile(nn.functional.silu(pairs))
-        return _AtTime(pairs, pairs * real.unsqueeze(-1), hidden, profile, real)
+        radial = torch.cat([self.gather.weight, self.distance.weight])
+        return PairsAtTime(context.which, pairs, pairs * real.unsqueeze(-1), hidden, profile, radial, real)
+
+    def forward(
+        self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"], others: Float[Tensor, "c m p"] | None = None
+    ) -> Float[Tensor, "c m 3"]:
+        """Returns the sum of the forces on each atom.
+
+        Args:
+            at_time: What `at` gives.
+            pos: Positions in Å.
+            others: What `near` gives of pairs that the context leaves out, or None where it leaves out none.
+        """
+        parts = pos.split(at_time.at_once or len(pos))
+        told = (None,) * len(parts) if others is None else others.split(len(parts[0]))
+        return torch.cat([self._sum(at_time, *part) for part in zip(parts, told, strict=True)])
+
+    def near(self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"]) -> Float[Tensor, "c m p"]:
+        """What each atom is told of those around it by the pairs of the context; see `forward`."""
+        which = at_time.which
+        away = which.difference(pos.transpose(0, 1))
+        gathered = self.gather(radial_basis(safe_norm(away).squeeze(-1)))
+        return which.at_ends((gathered * at_time.gain).to(pos.dtype)).transpose(0, 1)
 
     def _sum(
-        self,
-        which: Pairs,
-        at_time: _AtTime,
-        pos: Float[Tensor, "c m 3"],
-        others: Float[Tensor, "c m p"] | None,
+        self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"], others: Float[Tensor, "c m p"] | None
     ) -> Float[Tensor, "c m 3"]:
         # Pairs come first: what they take from atoms and give to them then lies in long rows.
+        which = at_time.which
         away = which.difference(pos.transpose(0, 1))
         distance = safe_norm(away).squeeze(-1)
         radial = radial_basis(distance)
-        weights = torch.cat([self.gather.weight, self.distance.weight])
-        gathered, apart = nn.functional.linear(radial, weights).chunk(2, dim=-1)
+        gathered, apart = nn.functional.linear(radial, at_time.radial).chunk(2, dim=-1)
         near = which.at_ends((gathered * at_time.gain).to(pos.dtype))
         if others is not None:
             near = near + others.transpose(0, 1)
@@ -254,22 +243,32 @@ class PairForces(nn.Module):
 
 
 @dataclass(frozen=True)
-class _AtTime:
+class PairsAtTime:
     """Pairs at a time; `b` is one for conformers of one graph.
 
     Attributes:
+        which: The pairs.
         pairs: Their channels.
         gain: The same, 0 at padding.
         hidden: What the channels that give the strength of a force begin from.
         profile: How the strength depends on the distance alone, by radial functions.
+        radial: Weights of the radial functions in what is gathered, and in the channels of a pair.
         real: 1 for pairs of real atoms, 0 at padding.
     """
 
+    which: Pairs
     pairs: Float[Tensor, "x b p"]
     gain: Float[Tensor, "x b p"]
     hidden: Float[Tensor, "x b p"]
     profile: Float[Tensor, "x b r"]
+    radial: Float[Tensor, "q r"]
     real: Float[Tensor, "x b"]
+
+    @property
+    def at_once(self) -> int | None:
+        """Conformers of one graph that are computed at once; None, all, where graphs may differ."""
+        pairs, graphs = self.real.shape
+        return max(1, _PAIRS_AT_ONCE // max(1, pairs)) if graphs == 1 else None
 
 
 @full_precision
@@ -302,7 +301,6 @@ class TorqueField(nn.Module):
         time: Float[Tensor, " c"],
         bonds: Int[Tensor, "c t 2"],
         moved: Bool[Tensor, "c t m"],
-        others: Float[Tensor, "c m p"] | None = None,
     ) -> Float[Tensor, "c t"]:
         """Returns the velocities, in radians per unit of time; those of padding mean nothing.
 
@@ -312,12 +310,34 @@ class TorqueField(nn.Module):
             time: Time of each conformer, between 0 and 1; likewise.
             bonds: Both ends of each rotatable bond; likewise.
             moved: Whether an atom lies behind the second end of a bond; likewise.
+        """
+        return self.velocities(self.at(context, time), pos, bonds, moved)
+
+    def at(self, context: Context, time: Float[Tensor, " c"]) -> FieldAtTime:
+        """Computes what of the field does not depend on the positions; see `forward`."""
+        seen = _fourier(time)
+        bonds = seen.unsqueeze(1).expand(-1, context.turning.shape[1], -1)
+        ease = self.inertia(torch.cat([context.turning, bonds], dim=-1)).squeeze(-1).exp()
+        return FieldAtTime(self.forces.at(context, seen), ease)
+
+    def velocities(
+        self,
+        at_time: FieldAtTime,
+        pos: Float[Tensor, "c m 3"],
+        bonds: Int[Tensor, "c t 2"],
+        moved: Bool[Tensor, "c t m"],
+        others: Float[Tensor, "c m p"] | None = None,
+    ) -> Float[Tensor, "c t"]:
+        """Returns the velocities as `forward` does.
+
+        Args:
+            at_time: What `at` gives.
+            pos: As there, likewise below.
+            bonds: As there.
+            moved: As there.
             others: What `unturned` gives, where the context is without the pairs that no bond turns.
         """
-        seen = _fourier(time)
-        torque = _torques(self.forces(context, pos, seen, others), pos, bonds, moved)
-        turning = torch.cat([context.turning, seen.unsqueeze(1).expand(-1, bonds.shape[1], -1)], dim=-1)
-        return torque * self.inertia(turning).squeeze(-1).exp()
+        return _torques(self.forces(at_time.pairs, pos, others), pos, bonds, moved) * at_time.ease
 
     def unturned(
         self, context: Context, pos: Float[Tensor, "c m 3"], time: Float[Tensor, " c"]
@@ -332,7 +352,20 @@ class TorqueField(nn.Module):
             pos: Positions in Å.
             time: The time.
         """
-        return self.forces.near(context, pos, _fourier(time))
+        return self.forces.near(self.forces.at(context, _fourier(time)), pos)
+
+
+@dataclass(frozen=True)
+class FieldAtTime:
+    """The field at a time; `b` is one for conformers of one graph.
+
+    Attributes:
+        pairs: Pairs of atoms at that time.
+        ease: Velocity of each bond for a moment of one.
+    """
+
+    pairs: PairsAtTime
+    ease: Float[Tensor, "b t"]
 
 
 class Refiner(nn.Module):
@@ -354,9 +387,17 @@ class Refiner(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
         """
-        for forces in self.rounds:
+        return self.moved(self.at(context), pos)
+
+    def at(self, context: Context) -> list[PairsAtTime]:
+        """Computes, for each round, what does not depend on the positions; see `forward`."""
+        return [cast(PairForces, forces).at(context) for forces in self.rounds]
+
+    def moved(self, pairs: list[PairsAtTime], pos: Float[Tensor, "c m 3"]) -> Float[Tensor, "c m 3"]:
+        """Returns the new positions as `forward` does, with what `at` gives."""
+        for forces, each in zip(self.rounds, pairs, strict=True):
             # 0.1 Å for a force of one: what is to be set right is of that order.
-            pos = pos + 0.1 * forces(context, pos).to(pos.dtype)
+            pos = pos + 0.1 * forces(each, pos).to(pos.dtype)
         return pos
 
 
