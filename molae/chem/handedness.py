@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from rdkit import Chem
 
-from molae.chem.stereo import has_other_stereo
+from molae.chem.stereo import has_other_stereo, marked_atoms
 
 # Volumes spanned by three bonds of length one, 0.77 at a regular centre, and cosines of the torsion about a
 # double bond are clear from here on. RDKit takes a centre for flat below 0.1.
@@ -37,8 +37,7 @@ def _volumes(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) -> Float[np.n
     """Volumes at the centres, of any three bonds of each, as multiples of a clear one."""
     corners = [
         (atom.GetIdx(), *(other.GetIdx() for other in three))
-        for atom in mol.GetAtoms()
-        if atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED
+        for atom in marked_atoms(mol)
         for three in combinations(atom.GetNeighbors(), 3)
     ]
     four = positions[:, np.array(corners, dtype=np.int64).reshape(-1, 4)]

@@ -15,7 +15,7 @@ from molae.chem.clashes import have_clashes
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.hydrogens import carry_hydrogens
 from molae.chem.skeleton import Skeleton, skeleton
-from molae.chem.torsions import measure_torsions, turn_torsions
+from molae.chem.torsions import turn_by
 from molae.conformer import ConformerModel, Turned
 
 LEVEL = LEVELS[0]
@@ -82,8 +82,7 @@ def _whole(
 ) -> Float[np.ndarray, "s n 3"]:
     """Positions of all atoms, of which the model draws the heavy ones."""
     begin = starts[turned.start.cpu().numpy()]
-    angles = measure_torsions(begin, found.torsions) + turned.angles.cpu().numpy()
-    pos = turn_torsions(begin, found.torsions, angles)
+    pos = turn_by(begin, found.torsions, turned.angles.cpu().numpy().astype(begin.dtype))
     if len(found) < _FEWEST_REFINED:
         return pos
     return carry_hydrogens(mol, pos, found.heavy, turned.pos.cpu().numpy().astype(pos.dtype))
