@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -10,9 +10,12 @@ from rdkit import Chem
 
 from molae.chem.stereo import has_other_stereo, marked_atoms
 
-# Volumes spanned by three bonds of length one, 0.77 at a regular centre, and cosines of the torsion about a
-# double bond are clear from here on. RDKit takes a centre for flat below 0.1.
-_CLEAR_VOLUME, _CLEAR_COSINE = 0.3, 0.5
+# Volumes spanned by three bonds of length one are clear from here on; 0.77 at a regular centre. RDKit takes a
+# centre for flat below 0.1.
+_CLEAR_VOLUME = 0.5
+# Likewise the product of the cosine of a torsion about a double bond and the sines of both angles; 0.75 at a
+# regular one.
+_CLEAR_SIDE = 0.4
 _NO_STEREO = (Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY)
 
 
@@ -28,7 +31,7 @@ def clearly_alike(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"], to: int)
     """
     if has_other_stereo(mol):
         return np.zeros(len(positions), dtype=bool)
-    measured = np.concatenate([_volumes(mol, positions), _cosines(mol, positions)], axis=1)
+    measured = np.concatenate([_volumes(mol, positions), _sides(mol, positions)], axis=1)
     # Above one: clear, and with the sign of the one to compare with.
     return (measured * np.sign(measured[to]) >= 1).all(axis=1)
 
@@ -46,15 +49,18 @@ def _volumes(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) -> Float[np.n
     return np.linalg.det(arms) / (_CLEAR_VOLUME * lengths)
 
 
-def _cosines(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) -> Float[np.ndarray, "s k"]:
-    """Cosines of the torsions about double bonds with a configuration, as multiples of a clear one."""
-    bonds = [bond for bond in mol.GetBonds() if bond.GetStereo() not in _NO_STEREO]
-    ends = [
-        (first, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), last)
-        for bond in bonds
-        for first, last in [tuple(bond.GetStereoAtoms())]
+def _sides(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) -> Float[np.ndarray, "s k"]:
+    """On which side of a double bond with a configuration any two neighbours lie, likewise."""
+    chains = [
+        (first.GetIdx(), begin.GetIdx(), end.GetIdx(), last.GetIdx())
+        for bond in mol.GetBonds()
+        if bond.GetStereo() not in _NO_STEREO
+        for begin, end in [(bond.GetBeginAtom(), bond.GetEndAtom())]
+        for first, last in product(begin.GetNeighbors(), end.GetNeighbors())
+        if first.GetIdx() != end.GetIdx() and last.GetIdx() != begin.GetIdx()
     ]
-    a, b, c, d = np.moveaxis(positions[:, np.array(ends, dtype=np.int64).reshape(-1, 4)], 2, 0)
-    one, other = np.cross(a - b, c - b), np.cross(d - c, c - b)
-    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return np.sum(one * other, axis=-1) / (_CLEAR_COSINE * lengths)
+    a, b, c, d = np.moveaxis(positions[:, np.array(chains, dtype=np.int64).reshape(-1, 4)], 2, 0)
+    before, axis, behind = (
+        each / np.linalg.norm(each, axis=-1, keepdims=True) for each in (b - a, c - b, d - c)
+    )
+    return np.sum(np.cross(before, axis) * np.cross(axis, behind), axis=-1) / _CLEAR_SIDE

@@ -44,7 +44,15 @@ def test_what_is_nearly_flat_is_in_doubt() -> None:
 
 
 @pytest.mark.parametrize(
-    "smiles", ["C[C@H](N)[C@@H](O)C(=O)/C=C/[C@]1(C)CC1", "O[C@H]1C[C@@H](C)C1", "C[P@](=O)(O)CC"]
+    "smiles",
+    [
+        "C[C@H](N)[C@@H](O)C(=O)/C=C/[C@]1(C)CC1",
+        "O[C@H]1C[C@@H](C)C1",
+        "C[P@](=O)(O)CC",
+        "C[S@@](=O)CC",
+        "C/C(F)=C(C)/Cl",
+        "[H]/N=C(\\C)CC",
+    ],
 )
 def test_noisy_conformers_are_judged_as_one_by_one(smiles: str) -> None:
     mol = prepare(parse_smiles(smiles), hydrogens=True).mol
