@@ -24,7 +24,8 @@ class Graph:
         pos: Positions in Å, or None.
         slot: Canonical slot of each node, a permutation of 0 .. n-1.
         mirror_slot: The same for the mirror image of the graph.
-        tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+        tie: Rank of each node among the nodes that the graph alone cannot tell from it, or None where nobody
+            asked for it.
         targets: What is known of the whole graph, as `Schema.targets` names it, NaN where it is not; or None.
         numbers: Continuous attributes of the nodes, in standard deviations from the mean, or None.
         edge_numbers: Those of each pair as seen from the first node, NaN where there is no edge; or None (see
@@ -36,7 +37,7 @@ class Graph:
     pos: Float[np.ndarray, "n 3"] | None
     slot: Int[np.ndarray, " n"]
     mirror_slot: Int[np.ndarray, " n"]
-    tie: Int[np.ndarray, " n"]
+    tie: Int[np.ndarray, " n"] | None
     targets: Float[np.ndarray, " t"] | None = None
     numbers: Float[np.ndarray, "n q"] | None = None
     edge_numbers: Float[np.ndarray, "n n p"] | None = None

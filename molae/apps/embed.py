@@ -149,7 +149,9 @@ def batches(read: Sequence[S | RowError], batch_size: int) -> Iterator[tuple[lis
 def to_batch(model: Autoencoder, molecules: Sequence[Sample]) -> DenseBatch:
     """Batches molecules, each around the origin, on the device and in the precision of the model."""
     weights = next(model.parameters())
-    return collate([_centred(each.graph) for each in molecules], weights.dtype).to(weights.device)
+    ranked = model.encoder.reads_ranks
+    graphs = [each.ranked() if ranked else each.graph for each in molecules]
+    return collate([_centred(graph) for graph in graphs], weights.dtype).to(weights.device)
 
 
 def _centred(graph: Graph) -> Graph:

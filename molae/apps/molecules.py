@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from molae.apps.samples import Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
-from molae.chem.featurise import featurise, featurise_isomer
+from molae.chem.featurise import featurise, featurise_isomer, rank_alike
 from molae.chem.parse import Prepared, parse_smiles, prepare, prepare_smiles
 from molae.chem.stereo import has_positions
 from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
@@ -42,12 +42,18 @@ class Molecule(Sample):
     """A molecule as a model sees it.
 
     Attributes:
-        graph: The graph, its nodes the atoms of `mol`, in their order.
+        graph: The graph, its nodes the atoms of `mol`, in their order; without positions it has no ranks
+            `tie`, which few models look at.
         notes: What was changed or left open on the way.
         mol: The prepared molecule, with its conformer where it has one, positions in Å.
     """
 
     mol: Chem.Mol
+
+    def ranked(self) -> Graph:
+        if self.graph.tie is not None:
+            return self.graph
+        return replace(self.graph, tie=rank_alike(self.mol, self.graph.slot))
 
     def __reduce__(self) -> tuple[Callable[..., Molecule], tuple[Graph, bytes, tuple[str, ...]]]:
         # By itself, RDKit would send positions in single precision to another process.
@@ -162,7 +168,7 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
     prepared = _prepare(source, schema)
     mol = prepared.mol
     if not schema.coordinates:
-        graph = featurise_isomer(mol, schema.max_nodes)
+        graph = featurise_isomer(mol, schema.max_nodes, ranked=False)
         return [Molecule(graph, prepared.notes, mol)]
     if has_positions(mol):
         mols = [mol]

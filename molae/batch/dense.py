@@ -42,7 +42,7 @@ class DenseBatch:
         slot: Canonical slot of each node: real nodes fill the slots 0 .. n-1, padding the rest,
             so that every row is a permutation of 0 .. m-1.
         mirror_slot: The same for the mirror image of the graph (see `molae.chem.order`).
-        tie: Rank of each node among the nodes that the graph alone cannot tell from it.
+        tie: Rank of each node among the nodes that the graph alone cannot tell from it, or None.
         targets: What is known of each graph, NaN where it is not, or None (see `Schema.targets`).
         numbers: Continuous attributes of the nodes in standard deviations, 0 at padding, or None.
         edge_numbers: Those of each pair of nodes as seen from the first, NaN where there is no edge, or None
@@ -55,7 +55,7 @@ class DenseBatch:
     pos: Float[Tensor, "b m 3"] | None
     slot: Int[Tensor, "b m"]
     mirror_slot: Int[Tensor, "b m"]
-    tie: Int[Tensor, "b m"]
+    tie: Int[Tensor, "b m"] | None
     targets: Float[Tensor, "b t"] | None = None
     numbers: Float[Tensor, "b m q"] | None = None
     edge_numbers: Float[Tensor, "b m m p"] | None = None
@@ -99,7 +99,7 @@ class DenseBatch:
             pos=None if self.pos is None else self.pos.gather(1, rows.expand_as(self.pos)),
             slot=self.slot.gather(1, index),
             mirror_slot=self.mirror_slot.gather(1, index),
-            tie=self.tie.gather(1, index),
+            tie=None if self.tie is None else self.tie.gather(1, index),
             targets=self.targets,
             numbers=None if self.numbers is None else take_nodes(self.numbers, index),
             edge_numbers=None if self.edge_numbers is None else take_pairs(self.edge_numbers, index),
@@ -110,5 +110,7 @@ class DenseBatch:
         if self.pos is None:
             raise ValueError("graphs without positions have no mirror image")
         # What lies at slot s of the one image lies at slot s of the other too, and has the rank of the one.
-        tie = take_nodes(take_nodes(self.tie, inverse_index(self.slot)), self.mirror_slot)
+        tie = self.tie
+        if tie is not None:
+            tie = take_nodes(take_nodes(tie, inverse_index(self.slot)), self.mirror_slot)
         return replace(self, pos=-self.pos, slot=self.mirror_slot, mirror_slot=self.slot, tie=tie)

@@ -35,6 +35,8 @@ def pack(graphs: Iterable[tuple[int, Graph]], schema: Schema, path: Path) -> int
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in (*_OF_NODES, *_OF_BONDS, *_OF_GRAPHS)}
     for row, graph in graphs:
+        if graph.tie is None:
+            raise ValueError("graphs that are packed need the ranks of their nodes")
         order = np.argsort(graph.slot)
         i, j = np.nonzero(np.triu(graph.edges[np.ix_(order, order)], 1))
         kinds = graph.edges[order[i], order[j]]

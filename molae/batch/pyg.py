@@ -40,7 +40,7 @@ def to_data(graph: Graph, dtype: torch.dtype = torch.float32) -> Data:
         edge_attr=torch.from_numpy(graph.edges[i, j]),
         slot=torch.from_numpy(graph.slot),
         mirror_slot=torch.from_numpy(graph.mirror_slot),
-        tie=torch.from_numpy(graph.tie),
+        tie=None if graph.tie is None else torch.from_numpy(graph.tie),
         # Said, since PyG would guess it from the edges of a graph whose last nodes have none.
         num_nodes=len(graph),
     )
@@ -98,7 +98,7 @@ def to_dense(data: Batch | Sequence[Data]) -> DenseBatch:
         pos=None if data.pos is None else padded(data.pos),
         slot=padded_slots(data.slot),
         mirror_slot=padded_slots(data.mirror_slot),
-        tie=padded(data.tie),
+        tie=padded(data.tie) if "tie" in data else None,
         numbers=padded(data.numbers) if "numbers" in data else None,
         edge_numbers=edge_numbers,
     )

@@ -32,8 +32,7 @@ _CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
 # Category by twice the order of the bond, which is at most 6; 0 where it is not known.
 _BY_ORDER = np.zeros(13, dtype=np.int64)
 _BY_ORDER[[0, 2, 4, 6, 3]] = range(len(BONDS))
-_RADICAL = Chem.RWMol()
-_RADICAL.AddAtom(rdqueries.NumRadicalElectronsGreaterQueryAtom(0))
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _WRITTEN = re.compile(
     r"\[(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
 )
@@ -59,7 +58,7 @@ def featurise(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     return ordered(nodes, edges, pos)
 
 
-def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
+def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None, ranked: bool = True) -> Graph:
     """Turns a molecule into a graph without positions, its stereo in categories relative to the slots.
 
     The slots are in the order in which RDKit writes the atoms of the canonical SMILES, which is the same for
@@ -68,6 +67,7 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     Args:
         mol: Sanitised molecule with its stereo assigned.
         max_nodes: Most nodes that the model takes.
+        ranked: Whether the nodes get their ranks `tie` at once, and not by `rank_alike` where they are needed.
     Returns:
         The graph, with the channels `molae.chem.vocabulary.ISOMER_CHANNELS`.
     Raises:
@@ -75,13 +75,12 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     """
     _require_size(mol, max_nodes)
     written = write(mol)
-    order = np.array(written.order)
+    order = written.order
     slot = np.empty_like(order)
     slot[order] = np.arange(len(order))
-    nodes = np.zeros((len(order), len(ISOMER_CHANNELS)), dtype=np.int64)
-    nodes[order, :3] = _as_written(mol, written)
+    nodes = _as_written(mol, written).take(slot, axis=0).astype(np.int64)
     # Few molecules have any, and this is quicker than to ask all of their atoms.
-    if mol.HasSubstructMatch(_RADICAL):
+    if len(mol.GetAtomsMatchingQuery(_RADICAL)):
         nodes[:, :4] = [_atom(atom) for atom in mol.GetAtoms()]
     edges = _edge_matrix(mol)
     if written.has_centres:
@@ -90,8 +89,13 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None) -> Graph:
     if written.has_sides:
         for (i, j), side in sides(mol, slot.tolist(), edges).items():
             edges[i, j] = edges[j, i] = side
+    return Graph(nodes, edges, None, slot, slot, rank_alike(mol, slot) if ranked else None)
+
+
+def rank_alike(mol: Chem.Mol, slot: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Rank of each atom, by its slot, among the atoms that only the stereo may tell from it."""
     cells = np.array(list(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False)))
-    return Graph(nodes, edges, None, slot, slot, rank_within(cells, slot))
+    return rank_within(cells, slot)
 
 
 def ordered(nodes: np.ndarray, edges: np.ndarray, pos: np.ndarray | None) -> Graph:
@@ -130,16 +134,17 @@ def _require_bond(bond: Chem.Bond) -> None:
         raise RowError(f"bond type {bond.GetBondType().name.lower()} is not known to the model", "bond")
 
 
-def _as_written(mol: Chem.Mol, written: Written) -> Int[np.ndarray, "n 3"]:
-    """Categories of the atoms as they are written, but for unpaired electrons, which are not written."""
-    # As bytes: arrays are made of them many times faster than of tuples.
+def _as_written(mol: Chem.Mol, written: Written) -> Int[np.ndarray, "n k"]:
+    """Categories of the atoms as they are written; unpaired electrons and parities, which an atom by itself
+    does not tell, are 0."""
     rows = [_read(text) for text in written.atoms]
-    known = [row or _asked(mol, atom) for row, atom in zip(rows, written.order, strict=True)]
-    return np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, 3)
+    known = [row or _asked(mol, written.order[place]) for place, row in enumerate(rows)]
+    # As bytes: arrays are made of them many times faster than of tuples.
+    return np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, len(ISOMER_CHANNELS))
 
 
 def _asked(mol: Chem.Mol, atom: int) -> bytes:
-    return bytes(_atom(mol.GetAtomWithIdx(atom))[:3])
+    return bytes((*_atom(mol.GetAtomWithIdx(int(atom)))[:3], 0, 0))
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +159,7 @@ def _read(text: str) -> bytes | None:
     count = 0 if hydrogens is None else int(hydrogens or 1)
     if category is None or charges is None or count > MOST_HYDROGENS:
         return None
-    return bytes((category, charges, count))
+    return bytes((category, charges, count, 0, 0))
 
 
 def _edge_matrix(mol: Chem.Mol) -> Int[np.ndarray, "n n"]:

@@ -24,9 +24,12 @@ OPEN_STEREO = "stereo left open"
 # RDKit's error log is one for the whole process.
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
-# SMILES of one fragment, of elements that are named and bonds of definite order, without labels and without
-# stereo of rare kinds.
-_PLAIN = re.compile(r"(?!.*(?:\[[\d#]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
+# SMILES of one fragment, of elements that are named and bonds of definite order, without labels, hydrogens
+# that are atoms, and stereo of rare kinds.
+_PLAIN = re.compile(r"(?!.*(?:\[[\d#H]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
+_UNTOUCHED = Chem.SmilesParserParams()
+_UNTOUCHED.sanitize = False  # type: ignore[assignment]  # RDKit's stub is wrong
+_UNTOUCHED.removeHs = False  # type: ignore[assignment]
 # What may stand for a dummy atom. Among aromatic atoms, RDKit tries all kinds of bonds to each: that takes
 # twice as long for every further one, hours for thirty.
 _DUMMY = re.compile(r"\*|#0")
@@ -118,8 +121,7 @@ def prepare_smiles(text: str | None) -> Prepared:
     """Makes of a SMILES the molecule that a model without coordinates sees.
 
     The same as `prepare(parse_smiles(text), coordinates=False)`, but several times faster for a plain SMILES,
-    in which there is nothing to change: RDKit sanitises what it reads, assigns its stereo, and makes its
-    hydrogens uniform.
+    in which there is nothing to change.
 
     Args:
         text: The SMILES, or None where the row has none.
@@ -128,12 +130,30 @@ def prepare_smiles(text: str | None) -> Prepared:
     Raises:
         RowError: As the two.
     """
-    mol = parse_smiles(text)
     smiles, extension = _split(text)
-    if extension or not _PLAIN.fullmatch(smiles):
-        return prepare(mol, coordinates=False)
-    _require_atoms(mol)
-    return Prepared(mol)
+    if not extension and len(smiles) <= MAX_CHARACTERS and _PLAIN.fullmatch(smiles):
+        mol = _parse_plain(smiles)
+        if mol is not None:
+            _require_atoms(mol)
+            return Prepared(mol)
+    return prepare(parse_smiles(text), coordinates=False)
+
+
+def _parse_plain(smiles: str) -> Chem.Mol | None:
+    """The molecule of a plain SMILES; None where RDKit refuses it.
+
+    RDKit does the same steps by itself, and then looks for centres that are left open, which nobody asks for.
+    """
+    with BlockLogs():
+        mol = Chem.MolFromSmiles(smiles, _UNTOUCHED)
+        if mol is None:
+            return None
+        try:
+            Chem.SanitizeMol(mol)
+        except (Chem.MolSanitizeException, ValueError):
+            return None
+        Chem.AssignStereochemistry(mol, cleanIt=True)
+    return mol
 
 
 def _split(text: str | None) -> tuple[str, str]:

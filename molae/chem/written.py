@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Int
 from rdkit import Chem
 
 _WRITER = Chem.SmilesWriteParams()
@@ -26,7 +28,7 @@ class Written:
     """
 
     smiles: str
-    order: list[int]
+    order: Int[np.ndarray, " n"]
 
     @property
     def atoms(self) -> list[str]:
@@ -54,5 +56,5 @@ def write(mol: Chem.Mol) -> Written:
     """
     smiles = Chem.MolToSmiles(mol, _WRITER)
     # As text: RDKit's vector of integers takes ten times as long to read.
-    order = mol.GetProp("_smilesAtomOutputOrder").strip("[,]").split(",")
-    return Written(smiles, [int(atom) for atom in order])
+    order = mol.GetProp("_smilesAtomOutputOrder").strip("[,]")
+    return Written(smiles, np.fromstring(order, dtype=np.int64, sep=","))

@@ -74,6 +74,7 @@ class Encoder(nn.Module):
 
     Attributes:
         reads_slots: Whether the code depends on the predicted slots.
+        reads_ranks: Whether the graphs must have the ranks `tie` of their nodes.
         own: Even and odd channels that the subclass brings.
         channels: Channels of the whole code: the summary, then `own`.
 
@@ -94,6 +95,7 @@ class Encoder(nn.Module):
         self.trunk = EquivariantTrunk(
             schema, config.width, config.vectors, config.layers, ties=config.layers > 0
         )
+        self.reads_ranks = self.trunk.ties is not None
         self.coordinates = schema.coordinates
         own_size = code_size - self.summary_size
         self.odd_size = round(config.odd_share * own_size) if schema.coordinates else 0

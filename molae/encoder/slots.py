@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import reduce
 
 import torch
@@ -106,23 +107,40 @@ class SlotEncoder(Encoder):
         return self.rotation(features, permutation, batch.sizes)
 
     def code(self, features: NodeFeatures, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b d"]:
-        slots = batch.mask.shape[1]
-        tokens = action.canonical_nodes(features.scalars) + self.place[:slots]
-        tokens = tokens + self._embed_edges(action, batch)
-        if self.number is not None:
-            tokens = tokens + self._embed_edge_numbers(action, batch, self.number)
-        if self.position is not None:
-            framed = action.canonical_nodes(positions_in_frame(features, action))
-            tokens = tokens + self._place_in_space(framed, self.position)
-        for layer in self.mix:
-            tokens = layer(tokens, batch.mask)
-        tokens = tokens * batch.mask.unsqueeze(-1)
+        if self.write is not None and self.head is None and not len(self.mix):
+            # Nothing but sums lies between what the slots see and write: the few channels that they write
+            # are summed.
+            return self.write.lanes.join(self._tokens(features, action, batch, self.write.slots))
+        tokens = self._tokens(features, action, batch, nn.Identity())
         parts = []
         if self.write is not None:
             parts.append(self.write(tokens))
         if self.gather is not None and self.head is not None:
             parts.append(self.head(self.gather(tokens)))
         return reduce(operator.add, parts)
+
+    def _tokens(
+        self, features: NodeFeatures, action: GroupAction, batch: DenseBatch, of: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "b m d"]:
+        """What each slot sees, after attention; 0 in empty slots.
+
+        Args:
+            features: Features of the nodes.
+            action: The group element.
+            batch: The graphs.
+            of: A linear map of all that is summed.
+        """
+        slots = batch.mask.shape[1]
+        tokens = action.canonical_nodes(of(features.scalars)) + of(self.place[:slots])
+        tokens = tokens + self._embed_edges(action, batch, of)
+        if self.number is not None:
+            tokens = tokens + of(self._embed_edge_numbers(action, batch, self.number))
+        if self.position is not None:
+            framed = action.canonical_nodes(positions_in_frame(features, action))
+            tokens = tokens + of(self._place_in_space(framed, self.position))
+        for layer in self.mix:
+            tokens = layer(tokens, batch.mask)
+        return tokens * batch.mask.unsqueeze(-1)
 
     @torch.no_grad()
     def linear_lanes(self) -> LinearLanes | None:
@@ -143,11 +161,13 @@ class SlotEncoder(Encoder):
             Lanes(self.channels, slots), node, self.place.double() @ weight, rows.double() @ weight
         )
 
-    def _embed_edges(self, action: GroupAction, batch: DenseBatch) -> Float[Tensor, "b m d"]:
-        """Sums, at each slot, the embeddings of its edges to all others."""
+    def _embed_edges(
+        self, action: GroupAction, batch: DenseBatch, of: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "b m d"]:
+        """Sums, at each slot, a linear map of the embeddings of its edges to all others."""
         if action.is_hard and self.reach is not None:
-            slot = action.hard_index
-            found = sum_over_edges(self.edge, self.reach.table, slot, batch.edge_list, batch.sizes)
+            by_slot, by_offset = of(self.edge), of(self.reach.table)
+            found = sum_over_edges(by_slot, by_offset, action.hard_index, batch.edge_list, batch.sizes)
             return action.canonical_nodes(found)
         # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
         edges = batch.edges.masked_fill(~batch.mask[:, None, :], -1)
@@ -156,7 +176,7 @@ class SlotEncoder(Encoder):
         rows = self.edge[:slots].expand(slots, -1, -1, -1)
         if self.reach is not None:
             rows = rows + self.reach(slots)
-        return torch.einsum("bijt,ijtd->bid", kinds, rows)
+        return torch.einsum("bijt,ijtd->bid", kinds, of(rows))
 
     @full_precision
     def _embed_edge_numbers(

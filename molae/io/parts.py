@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from molae.errors import DamagedError, DataError, OutputError, RowError
 from molae.io.parquet_file import footer_digest, parquet_parts
@@ -22,7 +21,6 @@ from molae.io.writers import (
     check_folder,
     is_matrix,
     output_suffix,
-    parquet_writer,
     temporaries,
     temporary_path,
     write_table,
@@ -34,6 +32,7 @@ _INPUT, _ADDED = "input:", "added:"
 # Keys of a part's metadata; those never get into the final file.
 _REMARKS, _CONTENT = b"molae_remarks", b"molae_content"
 _INPUT_KEY = "input"
+_SUFFIX = ".arrows"
 
 
 def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
@@ -51,7 +50,8 @@ def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
 class PartStore:
     """Collects the chunks of an output beside it, in `OUT.parts`, and joins them at the end.
 
-    Every run writes this way. Without `resume`, what an earlier run left is thrown away; with it, chunks that
+    Every run writes this way: the parts are streams of Arrow's own format, which are written and read at no
+    cost beside that of the final file, but take more room than Parquet. Without `resume`, what an earlier run left is thrown away; with it, chunks that
     are `finished` need not be computed again, and the final file is, byte for byte, that of a whole run.
 
         with PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, True) as store:
@@ -124,11 +124,11 @@ class PartStore:
     @property
     def resumable(self) -> Path | None:
         """The folder of the parts, or None where another run could not go on from it."""
-        return self._folder if self._repeatable and any(self._folder.glob("*.parquet")) else None
+        return self._folder if self._repeatable and any(self._folder.glob(f"*{_SUFFIX}")) else None
 
     def finished(self) -> dict[int, str]:
         """The chunks that are finished: their numbers, from 0, and the checksums of their rows."""
-        told = {int(path.stem): _metadata(path) for path in sorted(self._folder.glob("*.parquet"))}
+        told = {int(path.stem): _metadata(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}"))}
         # What a version without checksums left is made again.
         return {index: values[_CONTENT].decode() for index, values in told.items() if _CONTENT in values}
 
@@ -159,7 +159,8 @@ class PartStore:
         with (
             self._writing(),
             atomic_path(self._part(index)) as temporary,
-            parquet_writer(temporary, table.schema) as writer,
+            pa.OSFile(str(temporary), "wb") as file,
+            pa.ipc.new_stream(file, table.schema) as writer,
         ):
             writer.write_table(table)
 
@@ -179,7 +180,7 @@ class PartStore:
         parts = list(self._parts())[:count]
         if not parts:
             raise DataError(f"no rows to write to {self._output}")
-        stored = _joint_schema(pq.read_schema(part) for part in parts)
+        stored = _joint_schema(map(_schema, parts))
         names = _final_names(stored)
         fields = [entry.with_name(name) for entry, name in zip(stored, names, strict=True)]
         final = pa.schema(fields, self._metadata)
@@ -218,7 +219,7 @@ class PartStore:
             raise OutputError(f"cannot write {self._output}: {reason}") from error
 
     def _part(self, index: int) -> Path:
-        return self._folder / f"{index:08d}.parquet"
+        return self._folder / f"{index:08d}{_SUFFIX}"
 
     def _parts(self) -> Iterator[Path]:
         index = 0
@@ -238,13 +239,17 @@ class PartStore:
 
 
 def _metadata(part: Path) -> dict[bytes, bytes]:
-    return pq.read_schema(part).metadata or {}
+    return _schema(part).metadata or {}
+
+
+def _schema(part: Path) -> pa.Schema:
+    with pa.OSFile(str(part)) as file, pa.ipc.open_stream(file) as stream:
+        return stream.schema
 
 
 def _read(part: Path) -> pa.Table:
-    # Not pq.read_table, which would take `key=value` in the folder's name for a partition.
-    with pq.ParquetFile(part) as file:
-        return file.read()
+    with pa.OSFile(str(part)) as file, pa.ipc.open_stream(file) as stream:
+        return stream.read_all()
 
 
 def _check_paths(output: Path, source: str, resume: bool) -> None:

@@ -65,9 +65,14 @@ class SlotWriter(nn.Module):
         self.map = nn.Linear(width, lanes.size, bias=False)
 
     @full_precision
+    def slots(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b l"]:
+        """What a slot writes, linear in what it holds."""
+        # Not by a call of the module, which profilers cannot follow for a part of a parameter.
+        return nn.functional.linear(x.to(self.map.weight.dtype), self.map.weight)
+
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b c"]:
         """Returns the code; slots that are all zero, as padding is, leave their channels 0."""
-        return self.lanes.join(self.map(x.to(self.map.weight.dtype)))
+        return self.lanes.join(self.slots(x))
 
 
 class SlotReader(nn.Module):

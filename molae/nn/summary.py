@@ -59,14 +59,21 @@ class RelationalLayer(nn.Module):
         self, x: Float[Tensor, "b m d"], edges: EdgeList, numbers: Float[Tensor, "b m m p"] | None = None
     ) -> Float[Tensor, "b m d"]:
         """Returns the updated nodes."""
-        normed = self.norm(x)
-        rows, start = normed.flatten(0, 1), edges.graph * x.shape[1]
+        normed = self.norm(x).flatten(0, 1)
+        start = edges.graph * x.shape[1]
         weights = self.kinds.index_select(0, edges.kind - 1)
         if self.number is not None and numbers is not None:
             weights = weights + self.number(numbers[edges.graph, edges.first, edges.second])
-        sent = rows.index_select(0, start + edges.second) * weights
-        received = torch.zeros_like(rows).index_add(0, start + edges.first, sent)
-        return x + self.update(torch.cat([normed, received.view_as(normed)], dim=2))
+        sent = weights.mul_(normed.index_select(0, start + edges.second))
+        received = torch.zeros_like(normed).index_add_(0, start + edges.first, sent)
+        return x + self._update(normed, received).view_as(x)
+
+    def _update(self, normed: Float[Tensor, "n d"], received: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        # The map of the two side by side, without putting them there: that takes as long as to calculate it.
+        weight, bias = self.update[0].parameters()
+        own, others = weight.split(normed.shape[1], dim=1)
+        hidden = nn.functional.linear(normed, own, bias).add_(nn.functional.linear(received, others))
+        return self.update[1:](hidden)
 
 
 class Summary(nn.Module):
@@ -121,11 +128,12 @@ class Summary(nn.Module):
     def _return_probabilities(self, connected: Float[Tensor, "b m m"]) -> Float[Tensor, "b m w"]:
         """Chance that a random walk of 1 to `WALKS` steps ends where it began (Dwivedi et al. 2022,
         arXiv:2110.07875)."""
-        step = connected / connected.sum(2, keepdim=True).clamp(min=1)
-        walk, chances = step, []
-        for _ in range(WALKS):
-            chances.append(walk.diagonal(dim1=1, dim2=2))
-            walk = walk @ step
+        walk = [connected / connected.sum(2, keepdim=True).clamp(min=1)]
+        while 2 * len(walk) < WALKS:
+            walk.append(walk[-1] @ walk[0])
+        # A longer walk is the longest of these and one of them behind it, of which the ends alone are needed.
+        back = walk[-1].mT.contiguous()
+        chances = [each.diagonal(dim1=1, dim2=2) for each in walk] + [(each * back).sum(2) for each in walk]
         return torch.stack(chances, dim=2)
 
 
@@ -177,8 +185,9 @@ class TargetHead(nn.Module):
 
 def _pool(nodes: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b 3d"]:
     """Scaled sum, mean and maximum of the real nodes; 0 for a graph without any."""
-    inside = mask.unsqueeze(2)
-    total = nodes.where(inside, 0.0).sum(1)
+    inside = mask.unsqueeze(2).to(nodes.dtype)
     count: Int[Tensor, "b 1"] = mask.sum(1, keepdim=True)
-    highest = nodes.where(inside, -torch.inf).amax(1).where(count > 0, 0.0)
+    total = (nodes * inside).sum(1)
+    # Minus infinity is added to padding: quicker than to choose between two values.
+    highest = (nodes + inside.log()).amax(1).where(count > 0, 0.0)
     return torch.cat([total / 8, total / count.clamp(min=1), highest], dim=1)

@@ -68,6 +68,8 @@ class EquivariantTrunk(nn.Module):
         pos, centre = self._centred(batch)
         scalars = self.embed(batch.nodes, batch.numbers)
         if self.ties is not None:
+            if batch.tie is None:
+                raise ValueError("this encoder needs graphs with the ranks of their nodes")
             scalars = scalars + self.ties(batch.tie)
         like = scalars if pos is None else pos
         vectors = like.new_zeros(*like.shape[:2], self.new_vectors, 3)

@@ -174,7 +174,7 @@ def dense(
         pos=None if batch.pos is None else functional.pad(batch.pos, (0, 0, 0, extra)),
         slot=torch.cat([batch.slot, slots], dim=1),
         mirror_slot=torch.cat([batch.mirror_slot, slots], dim=1),
-        tie=functional.pad(batch.tie, (0, extra)),
+        tie=None if batch.tie is None else functional.pad(batch.tie, (0, extra)),
         targets=batch.targets,
         numbers=None if batch.numbers is None else functional.pad(batch.numbers, (0, 0, 0, extra)),
         edge_numbers=None

@@ -83,7 +83,7 @@ def _crop(batch: DenseBatch, chosen: Bool[Tensor, " b"], generator: torch.Genera
         if batch.edge_numbers is None
         else batch.edge_numbers.masked_fill(~pairs.unsqueeze(-1), torch.nan),
         mirror_slot=torch.where(chosen.unsqueeze(1), own, batch.mirror_slot),
-        tie=batch.tie * mask,
+        tie=None if batch.tie is None else batch.tie * mask,
         targets=_forget(batch, chosen),
     )
 

@@ -12,9 +12,12 @@ from smallmodel import ISOMER_SCHEMA, KNOWN
 
 import molae
 from molae.apps import molecules
+from molae.apps.embed import embed, to_batch
 from molae.apps.evaluate import evaluate_reconstruction
-from molae.apps.molecules import as_source, read_conformers, read_molecule
+from molae.apps.molecules import as_source, molecule_schema, read_conformers, read_molecule
 from molae.apps.rows import Source
+from molae.autoencoder import Autoencoder, AutoencoderConfig
+from molae.chem.featurise import featurise_isomer
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +95,19 @@ def test_figures_of_positions_are_absent(isomer_model_path: Path, tmp_path: Path
     assert (figures["count"], figures["failed"], figures["stereo_count"]) == (9, 1, 2)
     assert figures["exact_rate"] == pytest.approx(8 / 9)
     assert (figures["rmsd_count"], figures["rmsd_action_mean"]) == (0, None)
+
+
+def test_ranks_are_made_where_they_are_needed() -> None:
+    read = read_molecule("CC(C)(C)c1ccccc1", molecule_schema(20, coordinates=False))
+    assert read.graph.tie is None
+    assert read.ranked().tie.tolist() == featurise_isomer(read.mol).tie.tolist()
+    assert max(read.ranked().tie) == 2
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_a_model_gets_the_ranks_it_reads(layers: int) -> None:
+    schema = molecule_schema(20, coordinates=False)
+    model = Autoencoder(AutoencoderConfig(encoder={"name": "slots", "layers": layers}), schema)
+    molecules = [read_molecule(smiles, schema) for smiles in ("CC(C)C", "c1ccccc1")]
+    assert (to_batch(model, molecules).tie is None) == (layers == 0)
+    assert embed(["CC(C)C", "c1ccccc1"], model).shape == (2, 256)

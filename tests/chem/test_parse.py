@@ -194,7 +194,11 @@ def test_no_atoms() -> None:
         *(
             "CCO",
             "C[C@H](N)C(=O)O",
+            "C[C@@H]1CC[C@H](C)CC1",
+            "C[C@H](C)C",
             "C/C=C\\C",
+            "C/C=C(/C)C",
+            "CN(=O)=O",
             "[H]/N=C/C",
             "[H]N=CC",
             "C%10CCCC%10",
@@ -210,7 +214,9 @@ def test_a_smiles_is_prepared_the_short_way_as_the_long_way(smiles: str) -> None
     assert Chem.MolToSmiles(short.mol, canonical=False) == Chem.MolToSmiles(long.mol, canonical=False)
 
 
-@pytest.mark.parametrize("smiles", [None, "", "C1CC", "*C", "C~C", "C" * (MAX_ATOMS + 1)])
+@pytest.mark.parametrize(
+    "smiles", [None, "", "C1CC", "*C", "C~C", "c1cc1", "CC(C)(C)(C)C", "C" * (MAX_ATOMS + 1)]
+)
 def test_what_is_refused_is_refused_the_short_way_too(smiles: str | None) -> None:
     with pytest.raises(RowError) as long:
         prepare(parse_smiles(smiles), coordinates=False)

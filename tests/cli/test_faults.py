@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -53,17 +54,17 @@ def test_a_truncated_gzip_is_repaired_and_goes_on(run: Run, monkeypatch: pytest.
 
 def test_a_full_disk_ends_the_run_with_a_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("in.smi").write_text("\n".join(ROWS[:1200]))
-    original = pq.ParquetWriter.write_table
+    original = pa.ipc.RecordBatchStreamWriter.write_table
     written: list[int] = []
 
-    def full(self: pq.ParquetWriter, *arguments: object) -> None:
+    def full(self: pa.ipc.RecordBatchStreamWriter, *arguments: object) -> None:
         written.append(1)
         if len(written) > 2:
             raise OSError(errno.ENOSPC, "No space left on device")
         original(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pq.ParquetWriter, "write_table", full)
+        patch.setattr(pa.ipc.RecordBatchStreamWriter, "write_table", full)
         result = run("embed", "in.smi", "-o", "out.parquet")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
@@ -91,9 +92,9 @@ def test_a_worker_that_is_killed_costs_nothing(run: Run, monkeypatch: pytest.Mon
     Path("in.smi").write_text("\n".join(ROWS[:1200]))
     assert run("embed", "in.smi", "-o", "whole.parquet").exit_code == 0
     kills: list[int] = []
-    original = pq.ParquetWriter.write_table
+    original = pa.ipc.RecordBatchStreamWriter.write_table
 
-    def kill(self: pq.ParquetWriter, *arguments: object) -> None:
+    def kill(self: pa.ipc.RecordBatchStreamWriter, *arguments: object) -> None:
         import multiprocessing
 
         children = multiprocessing.active_children()
@@ -102,7 +103,7 @@ def test_a_worker_that_is_killed_costs_nothing(run: Run, monkeypatch: pytest.Mon
             os.kill(children[0].pid or 0, signal.SIGKILL)
         original(self, *arguments)
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", kill)
+    monkeypatch.setattr(pa.ipc.RecordBatchStreamWriter, "write_table", kill)
     result = run("embed", "in.smi", "-o", "out.parquet", "--num-workers", "1")
     assert result.exit_code == 0, result.output
     assert kills

@@ -220,8 +220,11 @@ def test_parts_without_checksums_are_made_again(tmp_path: Path) -> None:
     source.write_text("C\nCC\nCCC\nCCCC\n")
     with pytest.raises(KeyboardInterrupt):
         embed(source, tmp_path / "out.parquet", stop_after=1)
-    (part,) = (tmp_path / "out.parquet.parts").glob("*.parquet")
-    pq.write_table(pq.read_table(part).replace_schema_metadata(None), part)
+    (part,) = (tmp_path / "out.parquet.parts").glob("*.arrows")
+    with pa.ipc.open_stream(part.read_bytes()) as stream:
+        table = stream.read_all().replace_schema_metadata(None)
+    with pa.ipc.new_stream(part, table.schema) as stream:
+        stream.write_table(table)
     assert embed(source, tmp_path / "out.parquet", resume=True) == 2
 
 
@@ -233,11 +236,22 @@ def test_a_chunk_may_have_new_columns_alone(tmp_path: Path, source: Path) -> Non
     assert (tmp_path / "out.csv").read_text() == "status,error\nok,\n"
 
 
+def test_a_column_may_have_several_dictionaries(tmp_path: Path) -> None:
+    # As one of a Parquet file with several groups of rows has.
+    column = pa.chunked_array([pa.array([text]).dictionary_encode() for text in ("a", "b")])
+    with PartStore(tmp_path / "out.parquet", "-", OPTIONS) as store:
+        store.write(0, pa.table({"kind": column}), {})
+        store.write(1, pa.table({"kind": column}), {})
+        store.finish()
+    with pq.ParquetFile(tmp_path / "out.parquet") as file:
+        assert file.read().to_pydict() == {"kind": ["a", "b", "a", "b"]}
+
+
 def test_what_killed_runs_left_is_swept(tmp_path: Path, source: Path) -> None:
     output = tmp_path / "out.csv"
     for left in (
         ".out.csv.99.tmp",
-        ".out.csv.parts.99.tmp/00000000.parquet",
+        ".out.csv.parts.99.tmp/00000000.arrows",
         "out.csv.parts/.fingerprint.json.9.tmp",
     ):
         (tmp_path / left).parent.mkdir(exist_ok=True)
@@ -259,7 +273,6 @@ def test_where_nothing_can_be_written_earlier_work_stays(tmp_path: Path, source:
             finished = store.finished()
             for index in range(30):
                 if index not in finished:
-                    # No two texts alike, which Parquet would pack well.
                     count = 2000 if (index, at) == (3, "part") else 100
                     texts = [hashlib.sha512(f"{index} {k}".encode()).hexdigest() for k in range(count)]
                     store.write(index, pa.table({"n": texts}), {})
@@ -272,7 +285,7 @@ def test_where_nothing_can_be_written_earlier_work_stays(tmp_path: Path, source:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv.parts"]
-    assert len(list((tmp_path / "out.csv.parts").glob("*.parquet"))) == (3 if at == "part" else 30)
+    assert len(list((tmp_path / "out.csv.parts").glob("*.arrows"))) == (3 if at == "part" else 30)
     run(resume=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 

@@ -6,7 +6,7 @@ import torch
 from rdkit import Chem
 
 from molae.chem.featurise import featurise_isomer
-from molae.nn.summary import Summary, SummaryConfig, TargetHead
+from molae.nn.summary import Summary, SummaryConfig, TargetHead, _pool
 from molae.testing import ISOMER_SCHEMA, dense, isomers, with_generic_weights
 
 CONFIG = SummaryConfig(size=8, width=16, layers=2)
@@ -70,3 +70,19 @@ def test_a_target_far_outside_is_bounded():
     head.fit(torch.tensor([[0.0], [1.0]]))
     far = head.loss(torch.zeros(1, 8), torch.tensor([[1e6]]))
     assert far.item() == pytest.approx(head.CLIP, abs=1.5)
+
+
+def test_walks_return_as_often_as_powers_of_their_matrix_say(summary):
+    connected = (torch.rand(3, 7, 7, generator=torch.Generator().manual_seed(0)) < 0.4).double()
+    step = connected / connected.sum(2, keepdim=True).clamp(min=1)
+    powers = [torch.linalg.matrix_power(step, length).diagonal(dim1=1, dim2=2) for length in range(1, 9)]
+    torch.testing.assert_close(summary._return_probabilities(connected), torch.stack(powers, dim=2))
+
+
+def test_a_graph_without_nodes_is_pooled_to_nothing():
+    nodes = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    pooled = _pool(nodes, mask)
+    real = nodes[0, :2]
+    torch.testing.assert_close(pooled[0], torch.cat([real.sum(0) / 8, real.mean(0), real.amax(0)]))
+    assert not pooled[1].any()
