@@ -51,6 +51,7 @@ class Molecule(Sample):
     mol: Chem.Mol
 
     def ranked(self) -> Graph:
+        """The graph with the ranks `tie` of its nodes, which are made where it has none."""
         if self.graph.tie is not None:
             return self.graph
         return replace(self.graph, tie=rank_alike(self.mol, self.graph.slot))

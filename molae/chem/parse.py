@@ -24,12 +24,17 @@ OPEN_STEREO = "stereo left open"
 # RDKit's error log is one for the whole process.
 _LOG_LOCK = Lock()
 _TIMESTAMP = re.compile(r"^\[[\d:]+\] ", re.MULTILINE)
-# SMILES of one fragment, of elements that are named and bonds of definite order, without labels, hydrogens
-# that are atoms, and stereo of rare kinds.
-_PLAIN = re.compile(r"(?!.*(?:\[[\d#H]|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+")
+# SMILES of one fragment, of elements of organic molecules and bonds of definite order, without labels,
+# hydrogens that are atoms, and stereo of rare kinds.
+_PLAIN = re.compile(
+    r"(?!.*(?:\[(?!(?:[BCNOFPSI]|Si|Cl|Se|Br|[bcnops]|se)(?![a-z]))|@[ASTO]))[A-Za-z\d()\[\]=#@+\-/\\%]+"
+)
 _UNTOUCHED = Chem.SmilesParserParams()
 _UNTOUCHED.sanitize = False  # type: ignore[assignment]  # RDKit's stub is wrong
 _UNTOUCHED.removeHs = False  # type: ignore[assignment]
+# The steps that nothing in a plain SMILES is for: bonds to metals, and axes.
+_NEEDLESS = Chem.SANITIZE_CLEANUP_ORGANOMETALLICS | Chem.SANITIZE_CLEANUPATROPISOMERS
+_STEPS = Chem.SANITIZE_ALL & ~_NEEDLESS
 # What may stand for a dummy atom. Among aromatic atoms, RDKit tries all kinds of bonds to each: that takes
 # twice as long for every further one, hours for thirty.
 _DUMMY = re.compile(r"\*|#0")
@@ -142,14 +147,15 @@ def prepare_smiles(text: str | None) -> Prepared:
 def _parse_plain(smiles: str) -> Chem.Mol | None:
     """The molecule of a plain SMILES; None where RDKit refuses it.
 
-    RDKit does the same steps by itself, and then looks for centres that are left open, which nobody asks for.
+    RDKit does the same steps by itself, and then looks for centres that are left open, which nobody asks for,
+    as it looks for bonds to metals before.
     """
     with BlockLogs():
         mol = Chem.MolFromSmiles(smiles, _UNTOUCHED)
         if mol is None:
             return None
         try:
-            Chem.SanitizeMol(mol)
+            Chem.SanitizeMol(mol, _STEPS)
         except (Chem.MolSanitizeException, ValueError):
             return None
         Chem.AssignStereochemistry(mol, cleanIt=True)
