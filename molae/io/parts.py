@@ -50,10 +50,10 @@ def outcome(errors: Sequence[RowError | None]) -> dict[str, pa.Array]:
 class PartStore:
     """Collects the chunks of an output beside it, in `OUT.parts`, and joins them at the end.
 
-    Every run writes this way: the parts are streams of Arrow's own format, which are written and read at little
-    cost beside that of the final file, but take more room than Parquet. Without `resume`, what an earlier run
-    left is thrown away; with it, chunks that are `finished` need not be computed again, and the final file is,
-    byte for byte, that of a whole run.
+    Every run writes this way: the parts are streams of Arrow's own format, which are written and read at
+    little cost beside that of the final file, but take more room than Parquet. Without `resume`, what an
+    earlier run left is thrown away; with it, chunks that are `finished` need not be computed again, and the
+    final file is, byte for byte, that of a whole run.
 
         with PartStore("out.parquet", "in.smi", {"model": "molecule", "chunk_size": 1024}, True) as store:
             finished = store.finished()
