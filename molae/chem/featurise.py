@@ -67,8 +67,7 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None, ranked: bool =
     Args:
         mol: Sanitised molecule with its stereo assigned.
         max_nodes: Most nodes that the model takes.
-        ranked: Whether the nodes get their ranks `tie` at once, and not by `rank_alike` where they are
-            needed.
+        ranked: Whether the nodes get their ranks `tie` at once, not by `rank_alike` where they are needed.
     Returns:
         The graph, with the channels `molae.chem.vocabulary.ISOMER_CHANNELS`.
     Raises:
