@@ -21,13 +21,19 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from molae.batch.skeletons import SkeletonBatch, SkeletonSchema
-from molae.nn.torques import Context, GraphContext, Refiner, TorqueField, turned_pairs
+from molae.nn.torques import (
+    Context,
+    FieldAtTime,
+    GraphContext,
+    PairsAtTime,
+    Refiner,
+    TorqueField,
+    turned_pairs,
+)
 from molae.ops import superposed_deviation, turn_bonds
 from molae.registry import Config
 
 _EVALUATION_SEED = 0
-# Pairs of atoms, of all conformers together, that are computed at once, so that they fit into caches.
-_PAIRS_AT_ONCE = 40_000
 # Deviations below this, in Å, count as this: the gradient of a root has no bound at zero.
 _LEAST_DEVIATION = 0.02
 
@@ -94,6 +100,26 @@ class Turned:
     pos: Float[Tensor, "c m 3"]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A molecule with what all its conformers share.
+
+    Attributes:
+        batch: The molecule, with its starts.
+        steps: Time and length of each step of sampling; none where no bond turns.
+        field: The field at the times of the steps, by the pairs of atoms alone that a bond turns against each
+            other.
+        others: What the other pairs contribute to it, for each start.
+        refine: Pairs of atoms in each round of the refinement.
+    """
+
+    batch: SkeletonBatch
+    steps: list[tuple[float, float]]
+    field: dict[float, FieldAtTime]
+    others: dict[float, Float[Tensor, "s m p"]]
+    refine: list[PairsAtTime]
+
+
 class ConformerModel(nn.Module):
     """Draws conformers of molecules whose graph is given.
 
@@ -147,44 +173,46 @@ class ConformerModel(nn.Module):
         return {**terms, "loss": torch.stack(list(terms.values())).sum(0)}
 
     @torch.no_grad()
-    def sample(self, batch: SkeletonBatch, n: int, seed: int = 0) -> Turned:
-        """Draws conformers of one molecule.
+    def prepare(self, batch: SkeletonBatch) -> Prepared:
+        """Computes what all conformers of one molecule share.
 
         Args:
             batch: The molecule, with its starts; it has no conformers.
+        """
+        context = self.context(batch)
+        turned, rest = context.split(turned_pairs(context.which, batch.bonds[0], batch.moved[0]))
+        steps = self.config.schedule if batch.bonds.shape[1] else []
+        times = {begin: batch.starts.new_tensor([begin]) for begin, _ in steps}
+        return Prepared(
+            batch,
+            steps,
+            {begin: self.field.at(turned, time) for begin, time in times.items()},
+            {begin: self.field.unturned(rest, batch.starts[0], time) for begin, time in times.items()},
+            self.refine.at(context),
+        )
+
+    @torch.no_grad()
+    def sample(self, prepared: Prepared, n: int, seed: int = 0) -> Turned:
+        """Draws conformers of one molecule.
+
+        Args:
+            prepared: The molecule.
             n: Number of conformers.
             seed: Seed of the draws.
         Returns:
             The conformers. Their noise is spread evenly, by a scrambled Sobol sequence.
         """
+        batch = prepared.batch
         # Shuffled: points of a Sobol sequence a power of two apart lie in the same part of the torus.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         start = order.to(batch.starts.device) % batch.starts.shape[1]
-        context = self.context(batch)
         angles = (2 * _even_noise(n, batch.bonds.shape[1], seed).to(start.device) - 1) * math.pi
-        # Part by part, so that memory does not grow with the number of conformers.
-        some = max(1, _PAIRS_AT_ONCE // max(1, context.real.shape[1]))
-        parts = [
-            self._integrate(batch, context, *part)
-            for part in zip(start.split(some), angles.split(some), strict=True)
-        ]
-        angles, pos = (torch.cat(each) for each in zip(*parts, strict=True))
-        return Turned(start, angles, pos)
-
-    def _integrate(
-        self, batch: SkeletonBatch, context: Context, start: Int[Tensor, " c"], angles: Float[Tensor, "c t"]
-    ) -> tuple[Float[Tensor, "c t"], Float[Tensor, "c m 3"]]:
-        """Carries angles by which starts of one molecule turn along the flow, and refines where they lead."""
-        row = torch.zeros_like(start)
-        bonds, moved = batch.bonds[row], batch.moved[row]
-        pos = turn_bonds(batch.starts[0, start], bonds, moved, angles)
-        turned, rest = context.split(turned_pairs(context.which, batch.bonds[0], batch.moved[0]))
-        for begin, length in self.config.schedule if bonds.shape[1] else ():
-            time = torch.full((1,), begin, device=start.device)
-            others = self.field.unturned(rest, batch.starts[0], time)[start]
-            turn = self.field(turned, pos, time, bonds, moved, others) * length
-            pos, angles = turn_bonds(pos, bonds, moved, turn), angles + turn
-        return angles, self.refine(context, pos)
+        pos = turn_bonds(batch.starts[0, start], batch.bonds, batch.moved, angles)
+        for begin, length in prepared.steps:
+            at_time, others = prepared.field[begin], prepared.others[begin][start]
+            turn = self.field.velocities(at_time, pos, batch.bonds, batch.moved, others) * length
+            pos, angles = turn_bonds(pos, batch.bonds, batch.moved, turn), angles + turn
+        return Turned(start, angles, self.refine.moved(prepared.refine, pos))
 
     def _terms(self, batch: SkeletonBatch, generator: torch.Generator | None) -> dict[str, Tensor]:
         context, rows = self.context(batch), torch.arange(len(batch), device=batch.starts.device)

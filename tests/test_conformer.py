@@ -98,7 +98,7 @@ def test_pairs_that_no_bond_turns_are_the_same_for_all_angles(model: ConformerMo
     i, j = rest.which.ends
     torch.testing.assert_close((pos[:, i] - pos[:, j]).norm(dim=2), (start[:, i] - start[:, j]).norm(dim=2))
     others = model.field.unturned(rest, start, time)
-    found = model.field(turned, pos, time, batch.bonds, batch.moved, others)
+    found = model.field.velocities(model.field.at(turned, time), pos, batch.bonds, batch.moved, others)
     torch.testing.assert_close(found, field_of(model, batch, pos), atol=1e-9, rtol=0)
 
 
@@ -143,21 +143,22 @@ def test_it_learns_one_conformer_by_heart() -> None:
         optimizer.zero_grad()
         model.loss(batch, generator)["loss"].backward()
         optimizer.step()
-    off = model.sample(batch, 16, seed=1).angles - batch.turns[0, 0, 0]
+    off = model.sample(model.prepare(batch), 16, seed=1).angles - batch.turns[0, 0, 0]
     off = (off + math.pi).remainder(2 * math.pi) - math.pi
     assert off.norm(dim=1).median() < 0.3
 
 
 def test_draws_are_those_of_the_seed() -> None:
     model, batch = small_conformer_model(), small_dataset().batch(np.array([1]))
-    first, again, other = (model.sample(batch, 6, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (model.sample(model.prepare(batch), 6, seed=seed) for seed in (3, 3, 4))
     torch.testing.assert_close(first.angles, again.angles, rtol=0, atol=0)
     torch.testing.assert_close(first.start, again.start)
     assert not torch.allclose(first.angles, other.angles)
 
 
 def test_a_rigid_molecule_has_its_starts_alone() -> None:
-    turned = small_conformer_model().sample(collate_skeletons([record("C1CCCCC1")]), 5)
+    model = small_conformer_model()
+    turned = model.sample(model.prepare(collate_skeletons([record("C1CCCCC1")])), 5)
     assert turned.angles.shape == (5, 0)
     assert len(turned.start) == 5
 

@@ -31,5 +31,7 @@ def have_clashes(mol: Chem.Mol, pos: Float[np.ndarray, "c n 3"]) -> Bool[np.ndar
     far = np.triu(Chem.GetDistanceMatrix(mol) >= _FEWEST_BONDS)
     i, j = np.nonzero(far)
     share = np.where((numbers[i] == 1) | (numbers[j] == 1), _HYDROGEN, _HEAVY)
-    distances = np.linalg.norm(pos[:, i] - pos[:, j], axis=-1)
-    return (distances < share * (radii[i] + radii[j])).any(axis=1)
+    away = pos[:, i] - pos[:, j]
+    # Several times faster than by numpy's norm.
+    squares = np.einsum("cpk,cpk->cp", away, away)
+    return (squares < (share * (radii[i] + radii[j])) ** 2).any(axis=1)

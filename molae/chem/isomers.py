@@ -11,7 +11,8 @@ from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers, StereoEnum
 from rdkit.rdBase import BlockLogs
 
 from molae.chem.automorphisms import same_stereo
-from molae.chem.stereo import assign_stereo_from_positions
+from molae.chem.handedness import clearly_alike
+from molae.chem.stereo import assign_stereo_from_positions, marked_atoms
 
 _OPEN = {Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY}
 
@@ -48,13 +49,18 @@ def keep_configurations(mol: Chem.Mol, positions: Float[np.ndarray, "s n 3"]) ->
         True where every specified centre and double bond is as specified; what is open may be either.
     """
     atoms, bonds = _marks(mol)
-    bare = Chem.RemoveHs(_without_conformers(mol))
     kept = np.zeros(len(positions), dtype=bool)
+    done = kept.copy()
     for place, coordinates in enumerate(positions):
+        if done[place]:
+            continue
         posed = assign_stereo_from_positions(with_positions(mol, coordinates[None]))
         # Same atoms and bonds in the same order: the marks compare directly. Where they differ, that may be
         # in what stands for the same configuration.
-        kept[place] = _has_marks(posed, atoms, bonds) or _is_isomer(posed, bare)
+        kept[place] = _has_marks(posed, atoms, bonds) or _is_isomer(posed, mol)
+        if kept[place] and not done.any():
+            done = clearly_alike(posed, positions, place)
+            kept |= done
     return kept
 
 
@@ -98,10 +104,9 @@ def _posed(mol: Chem.Mol) -> Chem.Mol:
 
 def _marks(mol: Chem.Mol) -> tuple[dict[int, _Tag], dict[int, _Stereo]]:
     """The specified centres and double bonds."""
-    atoms = {atom.GetIdx(): atom.GetChiralTag() for atom in mol.GetAtoms()}
     bonds = {bond.GetIdx(): bond.GetStereo() for bond in mol.GetBonds()}
     return (
-        {place: tag for place, tag in atoms.items() if tag != Chem.ChiralType.CHI_UNSPECIFIED},
+        {atom.GetIdx(): atom.GetChiralTag() for atom in marked_atoms(mol)},
         {
             place: (stereo, tuple(mol.GetBondWithIdx(place).GetStereoAtoms()))
             for place, stereo in bonds.items()
@@ -119,7 +124,8 @@ def _has_marks(mol: Chem.Mol, atoms: dict[int, _Tag], bonds: dict[int, _Stereo])
     )
 
 
-def _is_isomer(posed: Chem.Mol, bare: Chem.Mol) -> bool:
-    """Whether `posed` has every configuration that `bare` specifies."""
+def _is_isomer(posed: Chem.Mol, mol: Chem.Mol) -> bool:
+    """Whether `posed` has every configuration that `mol` specifies."""
     # With its hydrogens, the ways to exchange them would all be tried on a wrong isomer.
+    bare = Chem.RemoveHs(_without_conformers(mol))
     return Chem.RemoveHs(posed).HasSubstructMatch(bare, useChirality=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rdkit import Chem
+from rdkit.Chem import rdqueries
 
 from molae.errors import RowError
 
+_MARKED = rdqueries.HasChiralTagQueryAtom()
 _TETRAHEDRAL = {Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW}
 _AXES = {Chem.BondStereo.STEREOATROPCW, Chem.BondStereo.STEREOATROPCCW}
 
@@ -15,9 +17,14 @@ def has_positions(mol: Chem.Mol) -> bool:
     return mol.GetNumConformers() > 0 and mol.GetConformer().Is3D()
 
 
+def marked_atoms(mol: Chem.Mol) -> list[Chem.Atom]:
+    """The atoms that have a chiral tag, several times faster than by asking each."""
+    return list(mol.GetAtomsMatchingQuery(_MARKED))
+
+
 def has_other_stereo(mol: Chem.Mol) -> bool:
     """Whether RDKit holds stereo of the molecule that is not of a tetrahedral centre or a double bond."""
-    tags = {atom.GetChiralTag() for atom in mol.GetAtoms()} - {Chem.ChiralType.CHI_UNSPECIFIED}
+    tags = {atom.GetChiralTag() for atom in marked_atoms(mol)}
     return bool(tags - _TETRAHEDRAL or {bond.GetStereo() for bond in mol.GetBonds()} & _AXES)
 
 

@@ -117,9 +117,15 @@ def turn_torsions(
     Returns:
         The new positions.
     """
-    pos = pos.copy()
-    turns = angles - measure_torsions(pos, torsions)
     # A turn about one bond moves others, but changes no torsion angle but its own.
+    return turn_by(pos, torsions, angles - measure_torsions(pos, torsions))
+
+
+def turn_by(
+    pos: Float[np.ndarray, "c n 3"], torsions: Torsions, turns: Float[np.ndarray, "c t"]
+) -> Float[np.ndarray, "c n 3"]:
+    """Turns bonds as `turn_torsions` does, but by angles, in radians, and not to them."""
+    pos = pos.copy()
     for (j, k), moved, turn in zip(torsions.bonds, torsions.moved, turns.T, strict=True):
         axis = pos[:, k] - pos[:, j]
         axis = axis / np.linalg.norm(axis, axis=-1, keepdims=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,6 +27,8 @@ _MOST_HOPS = 15
 _REACH = 12.0
 #: What the attention to atoms out of reach is lowered by.
 _UNSEEN = -1e4
+#: Pairs of atoms, of all conformers of a molecule together, that are computed at once, to fit into caches.
+_PAIRS_AT_ONCE = 8_000
 #: Fourier components of time that are seen.
 _FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
 
@@ -46,17 +49,22 @@ class Pairs:
         """Some of the pairs."""
         return Pairs(self.ends[:, which], self.size)
 
-    def of_ends(self, nodes: Float[Tensor, "c m p"]) -> Float[Tensor, "c x p"]:
-        """What both nodes of each pair have, added up."""
-        first, second = self.ends
-        return nodes.index_select(1, first) + nodes.index_select(1, second)
+    def difference(self, nodes: Float[Tensor, "m c p"]) -> Float[Tensor, "x c p"]:
+        """What the first node of each pair has, less what the second has."""
+        first, second = (nodes.index_select(0, end) for end in self.ends)
+        return first.sub_(second)
 
-    def at_ends(
-        self, first: Float[Tensor, "c x p"], second: Float[Tensor, "c x p"]
-    ) -> Float[Tensor, "c m p"]:
-        """The sum, at each node, of what its pairs give: `first` to their first, `second` to the other."""
-        nothing = first.new_zeros(len(first), self.size, first.shape[2])
-        return nothing.index_add(1, self.ends[0], first).index_add(1, self.ends[1], second)
+    def add_ends(self, to: Float[Tensor, "x c p"], nodes: Float[Tensor, "m c p"]) -> None:
+        """Adds what both nodes of each pair have, in place: what does not fit into caches is not copied."""
+        for end in self.ends:
+            to.add_(nodes.index_select(0, end))
+
+    def at_ends(self, given: Float[Tensor, "x c p"], sign: int = 1) -> Float[Tensor, "m c p"]:
+        """The sum of what its pairs give each node; the second of a pair gets `sign` times as much."""
+        flat = given.flatten(1)
+        nothing = flat.new_zeros(self.size, flat.shape[1])
+        sums = nothing.index_add_(0, self.ends[0], flat).index_add_(0, self.ends[1], flat, alpha=sign)
+        return sums.unflatten(1, given.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -166,70 +174,110 @@ class PairForces(nn.Module):
         self.node = nn.Sequential(nn.Linear(pair_width, 64), nn.SiLU(), nn.Linear(64, pair_width))
         self.distance = nn.Linear(RADIAL, pair_width, bias=False)
         self.strength = nn.Sequential(
-            nn.SiLU(), nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, 1)
+            nn.SiLU(inplace=True),
+            nn.Linear(pair_width, pair_width),
+            nn.SiLU(inplace=True),
+            nn.Linear(pair_width, 1),
         )
         self.profile = nn.Linear(pair_width, RADIAL)
         for parameter in (*self.profile.parameters(), *self.strength[-1].parameters()):
             nn.init.zeros_(parameter)
 
+    def at(self, context: Context, seen: Float[Tensor, "c f"] | None = None) -> PairsAtTime:
+        """Computes what of the pairs does not depend on the positions.
+
+        Args:
+            context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
+            seen: The time as the network sees it, where there is one; likewise.
+        """
+        pairs, real = context.pairs.transpose(0, 1), context.real.T
+        hidden = pairs
+        if self.time is not None:
+            gain, shift, start = self.time(seen).chunk(3, dim=-1)
+            pairs = pairs * (1 + gain) + shift
+            hidden = pairs + start
+        profile = self.profile(nn.functional.silu(pairs))
+        radial = torch.cat([self.gather.weight, self.distance.weight])
+        return PairsAtTime(context.which, pairs, pairs * real.unsqueeze(-1), hidden, profile, radial, real)
+
     def forward(
-        self,
-        context: Context,
-        pos: Float[Tensor, "c m 3"],
-        seen: Float[Tensor, "c f"] | None = None,
-        others: Float[Tensor, "c m p"] | float = 0.0,
+        self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"], others: Float[Tensor, "c m p"] | None = None
     ) -> Float[Tensor, "c m 3"]:
         """Returns the sum of the forces on each atom.
 
         Args:
-            context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
+            at_time: What `at` gives.
             pos: Positions in Å.
-            seen: The time as the network sees it, where there is one; likewise.
-            others: What `near` gives of pairs that the context leaves out.
+            others: What `near` gives of pairs that the context leaves out, or None where it leaves out none.
         """
-        pairs, start = self._at(context, seen)
-        which = context.which
-        away = pos[:, which.ends[0]] - pos[:, which.ends[1]]
+        parts = pos.split(at_time.at_once or len(pos))
+        told = (None,) * len(parts) if others is None else others.split(len(parts[0]))
+        return torch.cat([self._sum(at_time, *part) for part in zip(parts, told, strict=True)])
+
+    def near(self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"]) -> Float[Tensor, "c m p"]:
+        """What each atom is told of those around it by the pairs of the context; see `forward`."""
+        which = at_time.which
+        away = which.difference(pos.transpose(0, 1))
+        gathered = self.gather(radial_basis(safe_norm(away).squeeze(-1)))
+        return which.at_ends((gathered * at_time.gain).to(pos.dtype)).transpose(0, 1)
+
+    def _sum(
+        self, at_time: PairsAtTime, pos: Float[Tensor, "c m 3"], others: Float[Tensor, "c m p"] | None
+    ) -> Float[Tensor, "c m 3"]:
+        # Pairs come first: what they take from atoms and give to them then lies in long rows.
+        which = at_time.which
+        away = which.difference(pos.transpose(0, 1))
         distance = safe_norm(away).squeeze(-1)
         radial = radial_basis(distance)
-        gathered, apart = nn.functional.linear(
-            radial, torch.cat([self.gather.weight, self.distance.weight])
-        ).chunk(2, dim=-1)
-        told = (gathered * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
-        near = others + which.at_ends(told, told)
+        gathered, apart = nn.functional.linear(radial, at_time.radial).chunk(2, dim=-1)
+        near = which.at_ends((gathered * at_time.gain).to(pos.dtype))
+        if others is not None:
+            near = near + others.transpose(0, 1)
         # 0.3: a sum over some tens of neighbours is to come out of the order of one.
         nodes = self.node(0.3 * near)
-        hidden = torch.addcmul(which.of_ends(nodes) + (pairs + start), pairs, apart)
-        profile = (self.profile(nn.functional.silu(pairs)) * radial).sum(-1)
-        strength = (self.strength(hidden).squeeze(-1) + profile) * context.real * (distance < _REACH)
-        return _sum_forces(strength, away, distance, which)
+        hidden = torch.addcmul(at_time.hidden, at_time.pairs, apart)
+        which.add_ends(hidden, nodes)
+        strength = self.strength(hidden).squeeze(-1) + (at_time.profile * radial).sum(-1)
+        strength = strength * at_time.real * (distance < _REACH)
+        return _sum_forces(strength, away, distance, which).transpose(0, 1)
 
-    def near(
-        self, context: Context, pos: Float[Tensor, "c m 3"], seen: Float[Tensor, "c f"] | None = None
-    ) -> Float[Tensor, "c m p"]:
-        """What each atom is told of those around it by the pairs of the context; see `forward`."""
-        pairs, _ = self._at(context, seen)
-        i, j = context.which.ends
-        radial = radial_basis(safe_norm(pos[:, i] - pos[:, j]).squeeze(-1))
-        told = (self.gather(radial) * (pairs * context.real.unsqueeze(-1))).to(pos.dtype)
-        return context.which.at_ends(told, told)
 
-    def _at(self, context: Context, seen: Tensor | None) -> tuple[Tensor, Tensor | float]:
-        """Channels of the pairs at a time, and what is added to them where forces are computed."""
-        if self.time is None:
-            return context.pairs, 0.0
-        gain, shift, start = self.time(seen)[:, None].chunk(3, dim=-1)
-        return context.pairs * (1 + gain) + shift, start
+@dataclass(frozen=True)
+class PairsAtTime:
+    """Pairs at a time; `b` is one for conformers of one graph.
+
+    Attributes:
+        which: The pairs.
+        pairs: Their channels.
+        gain: The same, 0 at padding.
+        hidden: What the channels that give the strength of a force begin from.
+        profile: How the strength depends on the distance alone, by radial functions.
+        radial: Weights of the radial functions in what is gathered, and in the channels of a pair.
+        real: 1 for pairs of real atoms, 0 at padding.
+    """
+
+    which: Pairs
+    pairs: Float[Tensor, "x b p"]
+    gain: Float[Tensor, "x b p"]
+    hidden: Float[Tensor, "x b p"]
+    profile: Float[Tensor, "x b r"]
+    radial: Float[Tensor, "q r"]
+    real: Float[Tensor, "x b"]
+
+    @property
+    def at_once(self) -> int | None:
+        """Conformers of one graph that are computed at once; None, all, where graphs may differ."""
+        pairs, graphs = self.real.shape
+        return max(1, _PAIRS_AT_ONCE // max(1, pairs)) if graphs == 1 else None
 
 
 @full_precision
 def _sum_forces(
-    strength: Float[Tensor, "c x"], away: Float[Tensor, "c x 3"], distance: Float[Tensor, "c x"], which: Pairs
-) -> Float[Tensor, "c m 3"]:
+    strength: Float[Tensor, "x c"], away: Float[Tensor, "x c 3"], distance: Float[Tensor, "x c"], which: Pairs
+) -> Float[Tensor, "m c 3"]:
     """The sum of the forces on each atom, opposite on both ends of each pair."""
     force = strength.to(away.dtype) / distance.masked_fill(distance == 0, 1.0)
-    force = force.unsqueeze(-1) * away
-    return which.at_ends(force, -force)
+    return which.at_ends(force.unsqueeze(-1) * away, -1)
 
 
 class TorqueField(nn.Module):
@@ -253,7 +301,6 @@ class TorqueField(nn.Module):
         time: Float[Tensor, " c"],
         bonds: Int[Tensor, "c t 2"],
         moved: Bool[Tensor, "c t m"],
-        others: Float[Tensor, "c m p"] | float = 0.0,
     ) -> Float[Tensor, "c t"]:
         """Returns the velocities, in radians per unit of time; those of padding mean nothing.
 
@@ -261,14 +308,36 @@ class TorqueField(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
             time: Time of each conformer, between 0 and 1; likewise.
-            bonds: Both ends of each rotatable bond.
-            moved: Whether an atom lies behind the second end of a bond.
+            bonds: Both ends of each rotatable bond; likewise.
+            moved: Whether an atom lies behind the second end of a bond; likewise.
+        """
+        return self.velocities(self.at(context, time), pos, bonds, moved)
+
+    def at(self, context: Context, time: Float[Tensor, " c"]) -> FieldAtTime:
+        """Computes what of the field does not depend on the positions; see `forward`."""
+        seen = _fourier(time)
+        bonds = seen.unsqueeze(1).expand(-1, context.turning.shape[1], -1)
+        ease = self.inertia(torch.cat([context.turning, bonds], dim=-1)).squeeze(-1).exp()
+        return FieldAtTime(self.forces.at(context, seen), ease)
+
+    def velocities(
+        self,
+        at_time: FieldAtTime,
+        pos: Float[Tensor, "c m 3"],
+        bonds: Int[Tensor, "c t 2"],
+        moved: Bool[Tensor, "c t m"],
+        others: Float[Tensor, "c m p"] | None = None,
+    ) -> Float[Tensor, "c t"]:
+        """Returns the velocities as `forward` does.
+
+        Args:
+            at_time: What `at` gives.
+            pos: As there, likewise below.
+            bonds: As there.
+            moved: As there.
             others: What `unturned` gives, where the context is without the pairs that no bond turns.
         """
-        seen = _fourier(time)
-        torque = _torques(self.forces(context, pos, seen, others), pos, bonds, moved)
-        turning = torch.cat([context.turning, seen.unsqueeze(1).expand(-1, bonds.shape[1], -1)], dim=-1)
-        return torque * self.inertia(turning).squeeze(-1).exp()
+        return _torques(self.forces(at_time.pairs, pos, others), pos, bonds, moved) * at_time.ease
 
     def unturned(
         self, context: Context, pos: Float[Tensor, "c m 3"], time: Float[Tensor, " c"]
@@ -283,7 +352,20 @@ class TorqueField(nn.Module):
             pos: Positions in Å.
             time: The time.
         """
-        return self.forces.near(context, pos, _fourier(time))
+        return self.forces.near(self.forces.at(context, _fourier(time)), pos)
+
+
+@dataclass(frozen=True)
+class FieldAtTime:
+    """The field at a time; `b` is one for conformers of one graph.
+
+    Attributes:
+        pairs: Pairs of atoms at that time.
+        ease: Velocity of each bond for a moment of one.
+    """
+
+    pairs: PairsAtTime
+    ease: Float[Tensor, "b t"]
 
 
 class Refiner(nn.Module):
@@ -305,9 +387,17 @@ class Refiner(nn.Module):
             context: What the graphs tell, a row for each conformer, or one row for conformers of one graph.
             pos: Positions in Å.
         """
-        for forces in self.rounds:
+        return self.moved(self.at(context), pos)
+
+    def at(self, context: Context) -> list[PairsAtTime]:
+        """Computes, for each round, what does not depend on the positions; see `forward`."""
+        return [cast(PairForces, forces).at(context) for forces in self.rounds]
+
+    def moved(self, pairs: list[PairsAtTime], pos: Float[Tensor, "c m 3"]) -> Float[Tensor, "c m 3"]:
+        """Returns the new positions as `forward` does, with what `at` gives."""
+        for forces, each in zip(self.rounds, pairs, strict=True):
             # 0.1 Å for a force of one: what is to be set right is of that order.
-            pos = pos + 0.1 * forces(context, pos).to(pos.dtype)
+            pos = pos + 0.1 * forces(each, pos).to(pos.dtype)
         return pos
 
 
@@ -333,7 +423,7 @@ def _torques(
 ) -> Float[Tensor, "c t"]:
     """Moments about bonds of the forces on what lies behind them."""
     forces, behind = forces.to(pos.dtype), moved.to(pos.dtype)
-    ends = pos.gather(1, bonds.flatten(1).unsqueeze(-1).expand(-1, -1, 3))
+    ends = pos.gather(1, bonds.flatten(1).unsqueeze(-1).expand(len(pos), -1, 3))
     begin, end = ends.unflatten(1, (-1, 2)).unbind(2)
     # The moment about a point of the bond is that about the origin less that of the whole force there.
     moment = behind @ torch.linalg.cross(pos, forces) - torch.linalg.cross(end, behind @ forces)
@@ -351,11 +441,18 @@ RADIAL = len(_CENTRES)
 
 def radial_basis(distance: Float[Tensor, "*b"]) -> Float[Tensor, "*b r"]:
     """Gaussians of a distance in Å, close together where atoms touch, and wider farther out."""
-    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=distance.dtype, device=distance.device)
-    centres = torch.tensor(_CENTRES, dtype=distance.dtype, device=distance.device)
-    away = torch.addcmul(-centres / widths, distance.unsqueeze(-1), 1 / widths)
+    offset, scale = _gaussians(distance.dtype, distance.device)
+    away = torch.addcmul(offset, distance.unsqueeze(-1), scale)
     # Beyond, numbers without leading bits would make this and all products with it several times slower.
-    return away.square().clamp(max=_MOST_EXPONENT).neg().exp()
+    return away.square().clamp_(max=_MOST_EXPONENT).neg_().exp_()
+
+
+@lru_cache(maxsize=8)
+def _gaussians(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, " r"], Float[Tensor, " r"]]:
+    """Offset and scale that make a distance the root of what each Gaussian has as its exponent."""
+    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=dtype, device=device)
+    centres = torch.tensor(_CENTRES, dtype=dtype, device=device)
+    return -centres / widths, 1 / widths
 
 
 def _fourier(time: Float[Tensor, " c"]) -> Float[Tensor, "c f"]:

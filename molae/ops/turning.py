@@ -22,15 +22,16 @@ def turn_bonds(
 
     Args:
         pos: Positions.
-        bonds: Both ends of each bond; any two nodes where there is none, with an angle of 0.
-        moved: Whether a node lies behind the second end of a bond. What lies behind two bonds is disjoint, or
-            one part holds the other, as it is with the smaller of the two parts that a bond joins.
+        bonds: Both ends of each bond, a row for each structure, or one row for all; any two nodes where there
+            is none, with an angle of 0.
+        moved: Whether a node lies behind the second end of a bond, likewise. What lies behind two bonds is
+            disjoint, or one part holds the other, as it is with the smaller of the parts that a bond joins.
         angles: By how much to turn, in radians, clockwise when seen along the bond.
     Returns:
         The new positions.
     """
     order = moved.sum(2).argsort(1)
-    ends = bonds.take_along_dim(order.unsqueeze(-1), 1).flatten(1).unsqueeze(-1).expand(-1, -1, 3)
+    ends = bonds.take_along_dim(order.unsqueeze(-1), 1).flatten(1).unsqueeze(-1).expand(len(pos), -1, 3)
     begin, end = pos.gather(1, ends).unflatten(1, (-1, 2)).unbind(2)
     turns = _turns(safe_normalise(end - begin), angles.take_along_dim(order, 1))
     shifts = end - (turns.mT @ end.unsqueeze(-1)).squeeze(-1)

@@ -81,3 +81,21 @@ def test_ends_that_cannot_be_read_are_refused(model_path: Path) -> None:
         molae.interpolate("CO", "bad", model=model_path)
     with pytest.raises(ConfigError, match="at least 2"):
         molae.interpolate("CO", "CO", steps=1, model=model_path)
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "COc1cc2c(c(OC)c1OC)-c1ccc(OC)c(=O)cc1C(n1cc(COC(=O)C(CCSC)NC(=O)OC(C)(C)C)nn1)CC2",
+        "COc1cc2c(c(OC)c1OC)-c1ccc(OC)c(=O)cc1C(n1cc(COC(=O)C(CC(C)C)NC(=O)OC(C)(C)C)nn1)CC2",
+        "C=C1C(=O)C23C(OC(=O)c4ccc(N(CCCl)CCCl)cc4)C1CCC2C12COC3(O)C(O)C1C(C)(C)CCC2OC(C)=O",
+    ],
+)
+def test_what_the_decoder_gets_wrong_is_put_right(smiles: str) -> None:
+    model = molae.load("graph")
+    code = torch.from_numpy(molae.embed([smiles], model))
+    original = Chem.CanonSmiles(smiles)
+    (alone,), (read,) = rebuild_all(model.decode(code)), rebuild_all(model.read(code))
+    assert isinstance(alone, RowError) or Chem.MolToSmiles(alone) != original
+    assert Chem.MolToSmiles(read) == original
+    assert molae.reconstruct([smiles], model)[0].exact

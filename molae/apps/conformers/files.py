@@ -20,6 +20,7 @@ from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import as_source
 from molae.apps.rows import Progress, Source, Summary, no_progress, process_rows
 from molae.chem.isomers import isomeric_smiles, with_positions
+from molae.chem.molblocks import mol_blocks
 from molae.errors import RowError
 from molae.io import RECORD_SUFFIXES, Chunk
 
@@ -137,23 +138,23 @@ def _columns(
 
 def _records(isomer: Isomer, item: Item) -> Iterator[str]:
     sampled = isomer.sampled
-    mol = with_positions(isomer.mol, sampled.positions)
+    mol = Chem.Mol(isomer.mol)
     mol.SetProp("_Name", item.name)
-    # All conformers are this isomer (see `sample_conformers`).
-    common = {"molae_row": str(item.row), "smiles": isomeric_smiles(mol)}
+    # All conformers are the isomer that the first one is (see `sample_conformers`).
+    smiles = isomeric_smiles(with_positions(mol, sampled.positions[:1]))
+    common = {"molae_row": str(item.row), "smiles": smiles}
     if isomer.stereo != "specified":
         common["molae_stereo"] = isomer.stereo
     if sampled.method is not None:
         common["molae_energy_method"] = sampled.method
         lowest = np.nanmin(sampled.energies)
-    for conformer, made_by, energy in zip(
-        mol.GetConformers(), sampled.made_by, sampled.energies, strict=True
-    ):
+    blocks = mol_blocks(mol, sampled.positions)
+    for block, made_by, energy in zip(blocks, sampled.made_by, sampled.energies, strict=True):
         properties = common | {"molae_generator": made_by}
         if sampled.method is not None:
             properties["molae_energy_kcal_mol"] = f"{energy:.4f}"
             properties["molae_relative_energy_kcal_mol"] = f"{energy - lowest:.4f}"
-        yield _record(Chem.MolToMolBlock(mol, confId=conformer.GetId()), properties)
+        yield _record(block, properties)
 
 
 def _failed(item: Item, error: RowError) -> str:

@@ -15,8 +15,8 @@ from molae.chem.clashes import have_clashes
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.hydrogens import carry_hydrogens
 from molae.chem.skeleton import Skeleton, skeleton
-from molae.chem.torsions import measure_torsions, turn_torsions
-from molae.conformer import ConformerModel
+from molae.chem.torsions import turn_by
+from molae.conformer import ConformerModel, Turned
 
 LEVEL = LEVELS[0]
 """Level of theory whose conformers are drawn."""
@@ -50,25 +50,19 @@ class TurnedGenerator:
         require_fitting(found)
         wanted = starts_for(n, len(found.bonds), found.has_flexible_ring)
         starts = sample_etkdg(mol, wanted, seed, self._time_limit, hydrogens=False)
-        positions = self._draw(mol, found, starts, n, seed)
+        batch = collate_skeletons([make_record(found, LEVEL, starts)])
+        prepared = self._model.prepare(batch.to(next(self._model.parameters()).device))
+
+        def draw(n: int, seed: int) -> Float[np.ndarray, "s n 3"]:
+            return _whole(mol, found, starts, self._model.sample(prepared, n, seed))
+
+        positions = draw(n, seed)
         for turn in range(1, _REDRAWN + 1):
             (clashing,) = np.nonzero(have_clashes(mol, positions))
             if not len(clashing):
                 break
-            positions[clashing] = self._draw(mol, found, starts, len(clashing), seed_of_turn(seed, turn))
+            positions[clashing] = draw(len(clashing), seed_of_turn(seed, turn))
         return positions
-
-    def _draw(
-        self, mol: Chem.Mol, found: Skeleton, starts: Float[np.ndarray, "b n 3"], n: int, seed: int
-    ) -> Float[np.ndarray, "s n 3"]:
-        batch = collate_skeletons([make_record(found, LEVEL, starts)])
-        turned = self._model.sample(batch.to(next(self._model.parameters()).device), n, seed)
-        begin = starts[turned.start.cpu().numpy()]
-        angles = measure_torsions(begin, found.torsions) + turned.angles.cpu().numpy()
-        pos = turn_torsions(begin, found.torsions, angles)
-        if len(found) < _FEWEST_REFINED:
-            return pos
-        return carry_hydrogens(mol, pos, found.heavy, turned.pos.cpu().numpy().astype(pos.dtype))
 
 
 def starts_for(n: int, bonds: int, flexible: bool) -> int:
@@ -81,3 +75,14 @@ def starts_for(n: int, bonds: int, flexible: bool) -> int:
     """
     each = min(_SHARED[flexible], _BRANCHES**bonds)
     return min(n, max(_FEWEST[flexible], math.ceil(n / each)))
+
+
+def _whole(
+    mol: Chem.Mol, found: Skeleton, starts: Float[np.ndarray, "b n 3"], turned: Turned
+) -> Float[np.ndarray, "s n 3"]:
+    """Positions of all atoms, of which the model draws the heavy ones."""
+    begin = starts[turned.start.cpu().numpy()]
+    pos = turn_by(begin, found.torsions, turned.angles.cpu().numpy().astype(begin.dtype))
+    if len(found) < _FEWEST_REFINED:
+        return pos
+    return carry_hydrogens(mol, pos, found.heavy, turned.pos.cpu().numpy().astype(pos.dtype))
