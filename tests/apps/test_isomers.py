@@ -15,6 +15,7 @@ from molae.apps import molecules
 from molae.apps.embed import embed, to_batch
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.molecules import as_source, molecule_schema, read_conformers, read_molecule
+from molae.apps.reading import try_graph
 from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.chem.featurise import featurise_isomer
@@ -111,3 +112,13 @@ def test_a_model_gets_the_ranks_it_reads(layers: int) -> None:
     molecules = [read_molecule(smiles, schema) for smiles in ("CC(C)C", "c1ccccc1")]
     assert (to_batch(model, molecules).tie is None) == (layers == 0)
     assert embed(["CC(C)C", "c1ccccc1"], model).shape == (2, 256)
+
+
+def test_a_graph_is_read_without_its_molecule() -> None:
+    schema = molecule_schema(20, coordinates=False)
+    bare, ranked = try_graph("CC(C)C.O", schema), try_graph("CC(C)C.O", schema, ranked=True)
+    assert not hasattr(bare, "mol")
+    assert bare.graph.tie is None
+    assert ranked.graph.tie.max() == 2
+    assert bare.notes == read_molecule("CC(C)C.O", schema).notes != ()
+    assert try_graph("C1CC", schema).kind == "unparsable"
