@@ -121,8 +121,8 @@ def embed_read(
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=reduced):
             code = model.encode(to_batch(model, molecules)).invariant
         vectors[places] = code.float().cpu().numpy()
-    for place, error in enumerate(errors):
-        if error is None and not np.isfinite(vectors[place]).all():
+    for place in np.flatnonzero(~np.isfinite(vectors).all(axis=1)):
+        if errors[place] is None:
             vectors[place] = np.nan
             errors[place] = RowError("the model gives no finite vector for it", "not_finite")
     return vectors, errors
