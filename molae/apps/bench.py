@@ -27,9 +27,9 @@ from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precisio
 from molae.apps.loading import open_model
 from molae.apps.molecules import Source as Molecular
 from molae.apps.molecules import parse_source
-from molae.apps.reading import try_graph
+from molae.apps.reading import try_embeddable
 from molae.apps.rows import Source
-from molae.apps.samples import Sample
+from molae.apps.samples import Embeddable
 from molae.autoencoder import Autoencoder
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import PartStore, matrix_column, outcome
@@ -235,7 +235,7 @@ def _sources(source: Source | None) -> Iterator[list[Molecular]]:
 def _measure(
     model: Autoencoder,
     sources: Sequence[Molecular],
-    embedding: Callable[[Sequence[Sample | RowError]], tuple[np.ndarray, list[RowError | None]]],
+    embedding: Callable[[Sequence[Embeddable | RowError]], tuple[np.ndarray, list[RowError | None]]],
     store: PartStore,
     parts: Iterator[int],
     clock: _Clock,
@@ -253,7 +253,7 @@ def _measure(
             for each in members:
                 _parse(each)
         with clock.measure(size, FEATURISE, len(group)):
-            read = [try_graph(each, model.schema, ranked=ranked) for each in members]
+            read = [try_embeddable(each, model.schema, ranked=ranked) for each in members]
         with clock.measure(size, ENCODE, len(group)):
             vectors, errors = embedding(read)
         table = pa.table({"smiles": [each if isinstance(each, str) else None for each in members]})

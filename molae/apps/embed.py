@@ -14,10 +14,10 @@ from rdkit import Chem
 
 from molae.apps.loading import Model, open_model
 from molae.apps.molecules import as_sources, in_chunks
-from molae.apps.reading import sample_workers, try_graph
-from molae.apps.samples import Sample
+from molae.apps.reading import sample_workers, try_embeddable
+from molae.apps.samples import Embeddable, LineSample, Sample
 from molae.autoencoder import Autoencoder
-from molae.batch.collate import collate
+from molae.batch.collate import collate, collate_lines
 from molae.batch.dense import DenseBatch
 from molae.errors import ConfigError, RowError
 from molae.types import Graph
@@ -32,7 +32,7 @@ Precision = Literal["float32", "bfloat16"]
 """Numbers that the model calculates with: bfloat16 where that does little harm, which is faster on a CPU that
 has it; the vectors are float32 in any case."""
 
-S = TypeVar("S", bound=Sample)
+S = TypeVar("S", bound=Embeddable)
 
 
 def embed(
@@ -74,7 +74,7 @@ def embed(
     require_precision(precision)
     opened = open_model(model, device, kind="any")
     vectors = np.full((len(sources), opened.config.code_size), np.nan, dtype=np.float32)
-    reading = partial(try_graph, ranked=opened.encoder.reads_ranks)
+    reading = partial(try_embeddable, ranked=opened.encoder.reads_ranks)
     with sample_workers(opened.schema, seed, num_workers, reading) as workers:
         for start, read in workers.map_chunks(in_chunks(sources, opened.schema)):
             found, errors = embed_read(opened, read, batch_size, precision)
@@ -99,7 +99,7 @@ def _require_none(errors: Sequence[RowError | None], start: int) -> None:
 
 def embed_read(
     model: Autoencoder,
-    read: Sequence[Sample | RowError],
+    read: Sequence[Embeddable | RowError],
     batch_size: int = BATCH_SIZE,
     precision: Precision = "float32",
 ) -> tuple[Float[np.ndarray, "n d"], list[RowError | None]]:
@@ -142,18 +142,25 @@ def batches(read: Sequence[S | RowError], batch_size: int) -> Iterator[tuple[lis
     if batch_size < 1:
         raise ConfigError(f"batch_size: expected at least 1, got {batch_size}")
     molecules = {place: each for place, each in enumerate(read) if not isinstance(each, RowError)}
-    by_size = sorted(molecules, key=lambda place: len(molecules[place].graph))
+    by_size = sorted(molecules, key=lambda place: len(molecules[place]))
     for start in range(0, len(by_size), batch_size):
         places = by_size[start : start + batch_size]
         yield places, [molecules[place] for place in places]
 
 
-def to_batch(model: Autoencoder, molecules: Sequence[Sample]) -> DenseBatch:
-    """Batches molecules, each around the origin, on the device and in the precision of the model."""
+def to_batch(model: Autoencoder, molecules: Sequence[Embeddable]) -> DenseBatch:
+    """Batches molecules, each around the origin, on the device and in the precision of the model; either all
+    of them are lines or none is."""
     weights = next(model.parameters())
     ranked = model.encoder.reads_ranks
-    graphs = [each.ranked() if ranked else each.graph for each in molecules]
-    return collate([_centred(graph) for graph in graphs], weights.dtype).to(weights.device)
+    lines, graphs = [], []
+    for each in molecules:
+        if isinstance(each, LineSample):
+            lines.append(each.line)
+        elif isinstance(each, Sample):
+            graphs.append(_centred(each.ranked() if ranked else each.graph))
+    batch = collate_lines(lines) if lines else collate(graphs, weights.dtype)
+    return batch.to(weights.device)
 
 
 def _centred(graph: Graph) -> Graph:

@@ -15,10 +15,10 @@ from molae.apps.embed import BATCH_SIZE, Precision, embed_read, require_precisio
 from molae.apps.loading import open_model
 from molae.apps.molecules import Molecule
 from molae.apps.origin import CodesOrigin
-from molae.apps.reading import try_graph
+from molae.apps.reading import try_embeddable
 from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, SampleWork, Source, Summary, no_progress, process_file
-from molae.apps.samples import Sample
+from molae.apps.samples import Embeddable, Sample
 from molae.autoencoder import Autoencoder
 from molae.catalogue import fingerprint, read_description, resolve
 from molae.errors import RowError
@@ -67,7 +67,7 @@ def embed_file(
         opened.schema,
         partial(_open_embedding, opened, device, batch_size, precision),
         _identity("embed", model) | {"precision": precision},
-        partial(try_graph, ranked=opened.encoder.reads_ranks),
+        partial(try_embeddable, ranked=opened.encoder.reads_ranks),
         device=device,
         on_error=on_error,
         resume=resume,
@@ -77,10 +77,12 @@ def embed_file(
     )
 
 
-def _open_embedding(model: Autoencoder, device: str, batch_size: int, precision: Precision) -> SampleWork:
+def _open_embedding(
+    model: Autoencoder, device: str, batch_size: int, precision: Precision
+) -> SampleWork[Embeddable]:
     opened = open_model(model, device, kind="any")
 
-    def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
+    def work(read: list[Embeddable | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
         vectors, errors = embed_read(opened, read, batch_size, precision)
         valid = np.array([error is None for error in errors])
         return errors, {"embedding": matrix_column(vectors, valid)}
@@ -132,7 +134,7 @@ def reconstruct_file(
     )
 
 
-def _open_reconstruction(model: Autoencoder, device: str, batch_size: int) -> SampleWork:
+def _open_reconstruction(model: Autoencoder, device: str, batch_size: int) -> SampleWork[Sample]:
     opened = open_model(model, device)
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:

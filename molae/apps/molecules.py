@@ -6,16 +6,18 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from rdkit import Chem
 
 from molae.apps.labelled import as_labelled
-from molae.apps.samples import Sample
+from molae.apps.samples import LineSample, Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.chem.conformers import embed_conformers
 from molae.chem.featurise import featurise, featurise_isomer, rank_alike
+from molae.chem.line import write_line
 from molae.chem.parse import Prepared, parse_smiles, prepare, prepare_smiles
 from molae.chem.stereo import has_positions
 from molae.chem.vocabulary import BONDS, ISOMER_BONDS, ISOMER_CHANNELS, NODE_CHANNELS
@@ -29,6 +31,8 @@ logger = logging.getLogger("molae.apps")
 #: SMILES, molecule in RDKit's binary form, graph, nothing, or the reason why there is nothing: what may go
 #: to another process without a loss.
 Source = str | bytes | LabelledGraph | RowError | None
+
+T = TypeVar("T")
 
 CHUNK_SIZE = 256
 """Molecules that are read together, sorted by size and encoded in batches, where they get conformers."""
@@ -182,8 +186,30 @@ def read_conformers(source: Source, schema: Schema, n: int, seed: int = 0) -> li
 
 def try_read(source: Source, schema: Schema, n: int = 1, seed: int = 0) -> list[Molecule] | RowError:
     """Reads as `read_conformers` does, but returns the error: a bad row never stops a run."""
+    return _tried(read_conformers, source, schema, n, seed)
+
+
+def try_line(source: Source, schema: Schema) -> LineSample | RowError:
+    """Reads a molecule as a line, which takes less time and room than a graph; a bad row never stops a run.
+
+    Args:
+        source: The molecule.
+        schema: What the graphs of the model carry, no coordinates among it.
+    Returns:
+        The line, or why there is none.
+    """
+    return _tried(_read_line, source, schema)
+
+
+def _read_line(source: Source, schema: Schema) -> LineSample:
+    prepared = _prepare(source, schema)
+    return LineSample(write_line(prepared.mol, schema.max_nodes), prepared.notes)
+
+
+def _tried(read: Callable[..., T], *arguments: object) -> T | RowError:
+    """What a function reads, or why it does not."""
     try:
-        return read_conformers(source, schema, n, seed)
+        return read(*arguments)
     except RowError as error:
         return error
     except Exception as error:  # whatever RDKit may come up with

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from molae.apps.molecules import Source, time_limit, try_read
-from molae.apps.samples import Sample
+from molae.apps.molecules import Source, time_limit, try_line, try_read
+from molae.apps.samples import Embeddable, Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.errors import RowError
 from molae.graphs.arrays import encode
 from molae.graphs.labelled import LabelledGraph
 
-#: Reads a row as `try_sample` does, with the same arguments.
-Read = Callable[..., Sample | RowError]
+#: Reads a row, with the arguments of `try_sample`.
+Read = Callable[..., Embeddable | RowError]
 
 
 def try_sample(source: Source, schema: Schema, seed: int = 0) -> Sample | RowError:
@@ -40,18 +41,25 @@ def try_sample(source: Source, schema: Schema, seed: int = 0) -> Sample | RowErr
         return error
 
 
-def try_graph(source: Source, schema: Schema, seed: int = 0, ranked: bool = False) -> Sample | RowError:
-    """Reads as `try_sample` does, but keeps graph and notes alone: RDKit's molecules take most of the memory
-    of a chunk, and to free thousands of them at once takes longer than to free each while it is at hand.
+def try_embeddable(
+    source: Source, schema: Schema, seed: int = 0, ranked: bool = False
+) -> Embeddable | RowError:
+    """Makes of a row what a model needs to embed it, and no more; a bad row never stops a run.
+
+    Molecules without coordinates or ranks become lines. Of the others graph and notes alone are kept: RDKit's
+    molecules take most of the memory of a chunk, and to free thousands of them at once takes longer than to
+    free each while it is at hand.
 
     Args:
-        source: As there.
+        source: As for `try_sample`.
         schema: As there.
         seed: As there.
         ranked: Whether the model looks at the ranks of the nodes (see `Encoder.reads_ranks`).
     Returns:
-        The sample, or why there is none.
+        The line or graph, or why there is none.
     """
+    if schema.labels is None and not schema.coordinates and not ranked:
+        return try_line(source, schema)
     sample = try_sample(source, schema, seed)
     if isinstance(sample, RowError):
         return sample
@@ -60,8 +68,8 @@ def try_graph(source: Source, schema: Schema, seed: int = 0, ranked: bool = Fals
 
 def sample_workers(
     schema: Schema, seed: int = 0, num_workers: int = 0, read: Read = try_sample
-) -> Workers[Source, Sample | RowError]:
-    """Workers that read samples.
+) -> Workers[Source, Any]:
+    """Workers that read rows.
 
     Args:
         schema: What the graphs of the model carry.

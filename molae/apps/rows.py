@@ -26,7 +26,6 @@ from molae.apps.chunks import (
 )
 from molae.apps.molecules import CHUNK_SIZE, chunk_size, time_limit
 from molae.apps.reading import Read, try_sample
-from molae.apps.samples import Sample
 from molae.apps.workers import Workers, keep_failure
 from molae.batch.schema import Schema
 from molae.errors import ConfigError, DamagedError, LeftOut, RowError
@@ -35,14 +34,14 @@ from molae.io.shards import SHARD_KEY
 
 logger = logging.getLogger("molae.apps")
 
+T = TypeVar("T")
+R = TypeVar("R", bound=Noted)
+
 #: Told how many further rows are done, and how many there are in all, where that is known.
 Progress = Callable[[int, int | None], object]
 
 #: Turns the molecules of a chunk into errors and new columns.
-SampleWork = Callable[[list[Sample | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
-
-T = TypeVar("T")
-R = TypeVar("R", bound=Noted)
+SampleWork = Callable[[list[R | RowError]], tuple[list[RowError | None], dict[str, pa.Array]]]
 
 
 def no_progress(count: int, total: int | None) -> None:
@@ -146,7 +145,7 @@ def process_file(
     source: Source,
     output: str | Path,
     schema: Schema,
-    open_work: Callable[[], SampleWork],
+    open_work: Callable[[], SampleWork[Any]],
     options: Mapping[str, Any],
     read: Read = try_sample,
     *,
@@ -338,7 +337,7 @@ def _engine(source: Source, steps: Steps[T, R], device: str) -> Engine:
     return RayEngine(source, steps, device)
 
 
-def _on_chunks(open_work: Callable[[], SampleWork]) -> Work[Sample]:
+def _on_chunks(open_work: Callable[[], SampleWork[R]]) -> Work[R]:
     work = open_work()
     return lambda chunk, read: work(read)
 

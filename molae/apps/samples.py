@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from molae.chem.line import Line
 from molae.types import Graph
 
 
+class Embeddable(ABC):
+    """What an encoder reads of one row of the input; it has as many nodes as it is long.
+
+    Attributes:
+        notes: What was changed or left open on the way.
+    """
+
+    notes: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+
 @dataclass(frozen=True)
-class Sample:
+class Sample(Embeddable):
     """A row of the input as a model sees it.
 
     Attributes:
@@ -19,6 +34,25 @@ class Sample:
     graph: Graph
     notes: tuple[str, ...]
 
+    def __len__(self) -> int:
+        return len(self.graph)
+
     def ranked(self) -> Graph:
         """The graph with the ranks `tie` of its nodes, which `graph` itself may lack."""
         return self.graph
+
+
+@dataclass(frozen=True)
+class LineSample(Embeddable):
+    """A molecule as a model without coordinates sees it, for what asks no more than its code.
+
+    Attributes:
+        line: The molecule.
+        notes: What was changed or left open on the way.
+    """
+
+    line: Line
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.line)

@@ -1,4 +1,4 @@
-"""From graphs to one padded batch."""
+"""From graphs, or molecules that are lines, to one padded batch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from molae.batch.dense import DenseBatch
+from molae.chem.line import Line, make_arrays
 from molae.types import Graph
 
 
@@ -69,6 +70,39 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
         else None,
         numbers=None if numbers is None else torch.from_numpy(numbers).to(dtype),
         edge_numbers=None if edge_numbers is None else torch.from_numpy(edge_numbers).to(dtype),
+    )
+
+
+def collate_lines(lines: Sequence[Line]) -> DenseBatch:
+    """Pads molecules that are lines to the largest of them.
+
+    Args:
+        lines: The molecules.
+    Returns:
+        The batch, molecules in their order, atoms in that of their slots, without ranks of those alike.
+    Raises:
+        ValueError: If there is no molecule.
+    """
+    if not lines:
+        raise ValueError("a batch needs at least one molecule, got none")
+    arrays = make_arrays(lines)
+    b, m = len(lines), int(arrays.sizes.max())
+    mask = np.arange(m) < arrays.sizes[:, None]
+    nodes = np.zeros((b, m, arrays.nodes.shape[1]), dtype=np.int64)
+    nodes[mask] = arrays.nodes
+    edges = np.zeros((b, m, m), dtype=np.int64)
+    graph = np.repeat(np.arange(b), arrays.bonds.counts)
+    i, j, kind = arrays.bonds.rows.T
+    edges[graph, i, j] = edges[graph, j, i] = kind
+    slot = torch.arange(m).repeat(b, 1)
+    return DenseBatch(
+        nodes=torch.from_numpy(nodes),
+        edges=torch.from_numpy(edges),
+        mask=torch.from_numpy(mask),
+        pos=None,
+        slot=slot,
+        mirror_slot=slot,
+        tie=None,
     )
 
 

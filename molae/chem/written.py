@@ -24,11 +24,16 @@ class Written:
 
     Attributes:
         smiles: The SMILES, every atom in brackets with all its hydrogens.
-        order: Atoms in the order in which they are written.
+        listed: Atoms in the order in which they are written, as RDKit tells it.
     """
 
     smiles: str
-    order: Int[np.ndarray, " n"]
+    listed: str
+
+    @property
+    def order(self) -> Int[np.ndarray, " n"]:
+        """Atoms in the order in which they are written."""
+        return np.fromstring(self.listed.strip("[,]"), dtype=np.int64, sep=",")
 
     @property
     def atoms(self) -> list[str]:
@@ -56,5 +61,4 @@ def write(mol: Chem.Mol) -> Written:
     """
     smiles = Chem.MolToSmiles(mol, _WRITER)
     # As text: RDKit's vector of integers takes ten times as long to read.
-    order = mol.GetProp("_smilesAtomOutputOrder").strip("[,]")
-    return Written(smiles, np.fromstring(order, dtype=np.int64, sep=","))
+    return Written(smiles, mol.GetProp("_smilesAtomOutputOrder"))

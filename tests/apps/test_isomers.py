@@ -12,10 +12,10 @@ from smallmodel import ISOMER_SCHEMA, KNOWN
 
 import molae
 from molae.apps import molecules
-from molae.apps.embed import embed, to_batch
+from molae.apps.embed import embed, embed_read, to_batch
 from molae.apps.evaluate import evaluate_reconstruction
 from molae.apps.molecules import as_source, molecule_schema, read_conformers, read_molecule
-from molae.apps.reading import try_graph
+from molae.apps.reading import try_embeddable, try_sample
 from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.chem.featurise import featurise_isomer
@@ -114,11 +114,22 @@ def test_a_model_gets_the_ranks_it_reads(layers: int) -> None:
     assert embed(["CC(C)C", "c1ccccc1"], model).shape == (2, 256)
 
 
-def test_a_graph_is_read_without_its_molecule() -> None:
+def test_what_is_embedded_is_read_without_its_molecule() -> None:
     schema = molecule_schema(20, coordinates=False)
-    bare, ranked = try_graph("CC(C)C.O", schema), try_graph("CC(C)C.O", schema, ranked=True)
-    assert not hasattr(bare, "mol")
-    assert bare.graph.tie is None
+    line, ranked = try_embeddable("CC(C)C.O", schema), try_embeddable("CC(C)C.O", schema, ranked=True)
+    assert not hasattr(line, "graph")
+    assert not hasattr(ranked, "mol")
+    assert len(line) == len(ranked) == 4
     assert ranked.graph.tie.max() == 2
-    assert bare.notes == read_molecule("CC(C)C.O", schema).notes != ()
-    assert try_graph("C1CC", schema).kind == "unparsable"
+    assert line.notes == ranked.notes == read_molecule("CC(C)C.O", schema).notes != ()
+    for failed in ("C1CC", "[Xe]", "C" * 21):
+        assert vars(try_embeddable(failed, schema)) == vars(try_sample(failed, schema))
+
+
+def test_codes_are_the_same_from_lines_and_from_graphs() -> None:
+    model = molae.load("graph")
+    smiles = ["C[C@H](N)C(=O)O", "CCO", "C/C=C/c1ccccc1", "O=c1[nH]cnc2[nH]cnc12"]
+    lines, graphs = ([read(each, model.schema) for each in smiles] for read in (try_embeddable, try_sample))
+    found, errors = embed_read(model, lines)
+    assert errors == [None] * 4
+    np.testing.assert_allclose(found, embed_read(model, graphs)[0], rtol=0, atol=1e-4)

@@ -8,12 +8,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rdkit import Chem
 
-from molae.batch.collate import collate
+from molae.batch.collate import collate, collate_lines
 from molae.batch.dense import DenseBatch
 from molae.batch.packed import PackedDataset, pack
 from molae.batch.pyg import to_data, to_dense
 from molae.batch.schema import Schema
+from molae.chem.featurise import featurise_isomer
+from molae.chem.line import write_line
+from molae.groups.permutation import inverse_index
 from molae.testing import attributed_graphs, attributed_schema
 from molae.types import Graph
 
@@ -111,3 +115,18 @@ def test_graphs_with_numbers_and_without_are_not_batched_together() -> None:
     for name in ("numbers", "edge_numbers"):
         with pytest.raises(ValueError, match="1 of 2 graphs have numbers"):
             collate([graph, replace(graph, **{name: None})])
+
+
+def test_lines_make_the_same_batch_as_graphs_in_slot_order() -> None:
+    mols = [Chem.MolFromSmiles(each) for each in ("CC(=O)Oc1ccccc1", "O", "C[C@H](N)/C=C/[CH2]", "CC1CC1")]
+    found = collate_lines([write_line(mol) for mol in mols])
+    numbered = collate([featurise_isomer(mol, ranked=False) for mol in mols])
+    expected = numbered.renumber(inverse_index(numbered.slot))
+    for each in fields(found):
+        one, other = getattr(found, each.name), getattr(expected, each.name)
+        assert (one is None and other is None) or torch.equal(one, other), each.name
+
+
+def test_a_batch_needs_a_line() -> None:
+    with pytest.raises(ValueError, match="at least one molecule"):
+        collate_lines([])

@@ -4,8 +4,8 @@ Everything is CPU time of one thread, so that other work on the machine counts l
 `--repeats` turns in which the stages follow one another. The stages are those of `molae embed`:
 
     read       rows of the file
-    featurise  SMILES to sanitised molecules, and these to arrays in canonical order
-    collate    arrays to padded batches of similar size
+    featurise  SMILES to sanitised molecules, and these to lines in canonical order
+    collate    lines to padded batches of similar size
     encode     batches to codes
     write      codes and columns to Parquet, by way of the parts that a run can resume from
 
@@ -31,6 +31,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ from molae.apps.chunks import chunk_sources
 from molae.apps.embed import batches, to_batch
 from molae.apps.loading import open_model
 from molae.apps.molecules import chunk_size
-from molae.apps.reading import try_graph
+from molae.apps.reading import try_embeddable
 from molae.apps.rows import Source
-from molae.apps.samples import Sample
+from molae.apps.samples import Embeddable
 from molae.autoencoder import Autoencoder
 from molae.batch.dense import DenseBatch
 from molae.errors import RowError
@@ -105,13 +106,16 @@ def run_stages(
 ) -> tuple[int, float]:
     """Embeds a file stage by stage; returns the number of molecules and of floating-point operations."""
     count, operations = 0, 0.0
+    reader = partial(try_embeddable, ranked=model.encoder.reads_ranks)
     with PartStore(output, source, {}) as store:
         for index, chunk in enumerate(_chunks(source, model, clock)):
             with clock.measure(PARSER):
-                _ = [Chem.MolFromSmiles(row.smiles or "") for row in chunk.rows]
+                # Freed one by one, as when they are read: many at once would be a burden to the next stage.
+                for row in chunk.rows:
+                    Chem.MolFromSmiles(row.smiles or "")
             sources = chunk_sources(chunk)
             with clock.measure("featurise"):
-                read = [try_graph(each, model.schema, ranked=model.encoder.reads_ranks) for each in sources]
+                read = [reader(each, model.schema) for each in sources]
             with clock.measure("collate"):
                 batched = [(p, to_batch(model, b)) for p, b in batches(read, arguments.batch_size)]
             codes = torch.full((len(read), model.config.code_size), torch.nan)
@@ -199,7 +203,7 @@ def _chunks(source: Path, model: Autoencoder, clock: Clock) -> Iterator[Chunk]:
             yield chunk
 
 
-def _columns(read: list[Sample | RowError], codes: torch.Tensor) -> dict[str, pa.Array]:
+def _columns(read: list[Embeddable | RowError], codes: torch.Tensor) -> dict[str, pa.Array]:
     errors = [each if isinstance(each, RowError) else None for each in read]
     return outcome(errors) | {"embedding": matrix_column(codes.numpy(), ~codes.isnan().any(1).numpy())}
 

@@ -84,12 +84,12 @@ def _embed(options: argparse.Namespace) -> None:
     if options.no_model:
         chance = np.random.default_rng(0)
 
-        def random_codes(model: Any, read: list[Any], batch_size: int) -> tuple[np.ndarray, list[None]]:
+        def random_codes(model: Any, read: list[Any], *options: Any) -> tuple[np.ndarray, list[None]]:
             return chance.random((len(read), 512), dtype=np.float32), [None] * len(read)
 
         files.embed_read = random_codes
         # Rows of the input go through, molecules are not made of them.
-        files.try_graph = _no_sample
+        files.try_embeddable = _no_sample
     resident: list[int] = []
     original = PartStore.write
 

@@ -74,7 +74,9 @@ def predict_file(
     )
 
 
-def _open_prediction(featuriser: Featuriser, targets: Sequence[FittedTarget], device: str) -> SampleWork:
+def _open_prediction(
+    featuriser: Featuriser, targets: Sequence[FittedTarget], device: str
+) -> SampleWork[Sample]:
     featuriser.to(device)
 
     def work(read: list[Sample | RowError]) -> tuple[list[RowError | None], dict[str, pa.Array]]:
