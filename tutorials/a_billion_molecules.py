@@ -2,16 +2,15 @@
 
 Run it from the top of the repository: python tutorials/a_billion_molecules.py
 
-One core of an AMD EPYC processor, shared with other work, did 1,072 drugs a second with the model
-`graph`, from SMILES to Parquet, and 17 conformers (`molae bench --seconds 10 --molecules 1000000`, which
-brings its drugs along; median of three, in seconds of the processor). For molecules of their size, 23
-heavy atoms on average, that is
+One core of an Intel Xeon did 3,139 drugs a second with the model `graph`, from SMILES to Parquet, and 22
+conformers (`molae bench --seconds 10 --molecules 1000000`, which brings its drugs along; one run, in seconds of
+the processor). For molecules of their size, 23 heavy atoms on average, that is
 
-    a million   0.26 core-hours   2.1 GB of Parquet     17 core-hours for a conformer of each
-    a billion   260 core-hours    2.1 TB of Parquet     17,000 core-hours for a conformer of each
+    a million   0.09 core-hours   2.1 GB of Parquet     13 core-hours for a conformer of each
+    a billion   88 core-hours     2.1 TB of Parquet     13,000 core-hours for a conformer of each
 
-so a billion codes take 2.6 hours on 100 cores. With a GPU, reading and featurising stay on the CPU: 2,570
-molecules a second for a core that feeds it, 108 core-hours for a billion. GPU-hours were not measured: no GPU
+so a billion codes take an hour on 100 cores. With a GPU, reading and featurising stay on the CPU: 7,361
+molecules a second for a core that feeds it, 38 core-hours for a billion. GPU-hours were not measured: no GPU
 was at hand. `molae bench --device cuda` prints what yours does.
 """
 
