@@ -3,8 +3,8 @@
 Run it from the top of the repository: python tutorials/a_billion_molecules.py
 
 One core of an Intel Xeon did 3,139 drugs a second with the model `graph`, from SMILES to Parquet, and 22
-conformers (`molae bench --seconds 10 --molecules 1000000`, which brings its drugs along; one run, in seconds of
-the processor). For molecules of their size, 23 heavy atoms on average, that is
+conformers (`molae bench --seconds 10 --molecules 1000000`, which brings its drugs along; one run, in seconds
+of the processor). For molecules of their size, 23 heavy atoms on average, that is
 
     a million   0.09 core-hours   2.1 GB of Parquet     13 core-hours for a conformer of each
     a billion   88 core-hours     2.1 TB of Parquet     13,000 core-hours for a conformer of each
