@@ -16,6 +16,7 @@ from smallconformers import SMILES, record, small_conformer_model, small_dataset
 from molae.batch.skeletons import SkeletonBatch, SkeletonDataset, collate_skeletons
 from molae.conformer import ConformerConfig, ConformerModel
 from molae.errors import DataError
+from molae.nn import torques
 from molae.nn.torques import turned_pairs
 from molae.ops import turn_bonds
 
@@ -182,3 +183,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="not a packed data set of conformers"):
         SkeletonDataset.load(tmp_path / "other.safetensors")
+
+
+def test_radial_functions_that_inference_asked_for_first_can_be_trained_with() -> None:
+    torques._gaussians.cache_clear()
+    with torch.inference_mode():
+        torques.radial_basis(torch.rand(3))
+    distance = torch.rand(3, requires_grad=True)
+    torques.radial_basis(distance).sum().backward()
+    assert distance.grad is not None
+    assert distance.grad.isfinite().all()

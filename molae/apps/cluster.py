@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 import ray
 import ray.data
 from ray.data.block import BlockMetadata
@@ -86,7 +85,7 @@ class RayEngine:
         data = ray.data.read_datasource(chunks, num_cpus=0, override_num_blocks=1).map_batches(
             _Actor,
             batch_size=1,
-            batch_format="pyarrow",
+            batch_format="pandas",
             fn_constructor_args=(self._steps, self._readers, dropped),
             compute=ray.data.ActorPoolStrategy(size=self._actors),
             num_cpus=self._readers,
@@ -117,7 +116,7 @@ class _Chunks(Datasource):
         unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
         return [ReadTask(self._read, unknown)]
 
-    def _read(self) -> Iterator[pa.Table]:
+    def _read(self) -> Iterator[pd.DataFrame]:
         try:
             with self._source.open(self._size) as reader:
                 for piece in pieces(reader, *self._how, self._finished):
@@ -135,8 +134,8 @@ class _Actor:
         self._work: Any = None
         self._workers = Workers(steps.function, readers, steps.limit, keep_failure)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return pa.concat_tables(_pack(self._try(piece)) for piece in _unpack(batch))
+    def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
+        return _pack(*map(self._try, batch[_PAYLOAD]))
 
     def _try(self, piece: Piece[Any] | Skipped | MolaeError) -> Any:
         """What is made of a chunk; our own errors are results too, as Ray would wrap them in its own."""
@@ -152,17 +151,13 @@ class _Actor:
 
 def _stream(data: ray.data.Dataset) -> Iterator[Any]:
     try:
-        for batch in data.iter_batches(batch_size=1, batch_format="pyarrow", prefetch_batches=0):
-            yield from _unpack(batch)
+        for batch in data.iter_batches(batch_size=1, batch_format="pandas", prefetch_batches=0):
+            yield from batch[_PAYLOAD]
     except ray.exceptions.RayError as error:
         logger.debug("the cluster failed", exc_info=True)
         raise MolaeError(f"the cluster failed, {type(error).__name__}: --resume goes on") from error
 
 
-def _pack(content: Any) -> pa.Table:
-    return pa.table({_PAYLOAD: pa.array([pickle.dumps(content)], pa.large_binary())})
-
-
-def _unpack(batch: pa.Table) -> list[Any]:
-    # What processes of this run packed, as between those of one machine; never anything read from a file.
-    return [pickle.loads(payload.as_buffer()) for payload in batch[_PAYLOAD]]
+def _pack(*contents: Any) -> pd.DataFrame:
+    """A block of Ray's that holds what goes from one process to another, as it is: Ray takes it there."""
+    return pd.DataFrame({_PAYLOAD: pd.Series(contents, dtype=object)})

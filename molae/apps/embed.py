@@ -149,17 +149,17 @@ def batches(read: Sequence[S | RowError], batch_size: int) -> Iterator[tuple[lis
 
 
 def to_batch(model: Autoencoder, molecules: Sequence[Embeddable]) -> DenseBatch:
-    """Batches molecules, each around the origin, on the device and in the precision of the model; either all
-    of them are lines or none is."""
-    weights = next(model.parameters())
-    ranked = model.encoder.reads_ranks
-    lines, graphs = [], []
-    for each in molecules:
-        if isinstance(each, LineSample):
-            lines.append(each.line)
-        elif isinstance(each, Sample):
-            graphs.append(_centred(each.ranked() if ranked else each.graph))
-    batch = collate_lines(lines) if lines else collate(graphs, weights.dtype)
+    """Batches molecules, each around the origin, on the device and in the precision of the model.
+
+    Raises:
+        ValueError: If some of them, but not all, are lines.
+    """
+    weights, ranked = next(model.parameters()), model.encoder.reads_ranks
+    lines = [each.line for each in molecules if isinstance(each, LineSample)]
+    graphs = [each.ranked() if ranked else each.graph for each in molecules if isinstance(each, Sample)]
+    if lines and graphs:
+        raise ValueError(f"{len(lines)} of {len(molecules)} molecules are lines: batch those by themselves")
+    batch = collate_lines(lines) if lines else collate(list(map(_centred, graphs)), weights.dtype)
     return batch.to(weights.device)
 
 

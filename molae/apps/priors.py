@@ -19,6 +19,7 @@ from molae.autoencoder import Autoencoder
 from molae.catalogue import available, resolve
 from molae.errors import ConfigError
 from molae.fitted import has_prior, load_prior, save_prior
+from molae.graphs.order import rank_alike
 from molae.prior import PRIORS, CodeSpace, OrderedGraph, Prior
 from molae.types import Graph
 
@@ -133,13 +134,14 @@ def _read(model: Autoencoder, codes: Float[np.ndarray, "g d"]) -> Iterator[Order
 
 
 def _write(model: Autoencoder, graphs: Sequence[OrderedGraph]) -> Float[np.ndarray, "g d"]:
-    samples = [Sample(_in_order(graph), ()) for graph in graphs]
+    samples = [Sample(_in_order(graph, model.encoder.reads_ranks), ()) for graph in graphs]
     return embed_read(model, samples)[0]
 
 
-def _in_order(graph: OrderedGraph) -> Graph:
+def _in_order(graph: OrderedGraph, ranked: bool) -> Graph:
     place = np.arange(len(graph.nodes))
-    return Graph(graph.nodes, graph.edges, None, place, place, place)
+    tie = rank_alike(graph.nodes, graph.edges, place) if ranked else None
+    return Graph(graph.nodes, graph.edges, None, place, place, tie)
 
 
 def _settings(prior: PriorChoice) -> dict[str, Any]:

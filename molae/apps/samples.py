@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from molae.chem.line import Line
 from molae.types import Graph
 
 
-class Embeddable(ABC):
-    """What an encoder reads of one row of the input; it has as many nodes as it is long.
-
-    Attributes:
-        notes: What was changed or left open on the way.
-    """
-
-    notes: tuple[str, ...]
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-
 @dataclass(frozen=True)
-class Sample(Embeddable):
+class Sample:
     """A row of the input as a model sees it.
 
     Attributes:
@@ -43,7 +29,7 @@ class Sample(Embeddable):
 
 
 @dataclass(frozen=True)
-class LineSample(Embeddable):
+class LineSample:
     """A molecule as a model without coordinates sees it, for what asks no more than its code.
 
     Attributes:
@@ -56,3 +42,7 @@ class LineSample(Embeddable):
 
     def __len__(self) -> int:
         return len(self.line)
+
+
+#: What an encoder reads of one row of the input; it has as many nodes as it is long.
+Embeddable = Sample | LineSample

@@ -10,7 +10,8 @@ from molae.chem.vocabulary import ATOMIC_NUMBERS, BONDS, CHARGES, ELEMENTS, MOST
 from molae.errors import RowError
 
 _ELEMENT = {number: category for category, number in enumerate(ATOMIC_NUMBERS)}
-_CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
+CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
+"""Category by formal charge."""
 # Category by twice the order of the bond, which is at most 6; 0 where it is not known.
 _BY_ORDER = np.zeros(13, dtype=np.int64)
 _BY_ORDER[[0, 2, 4, 6, 3]] = range(len(BONDS))
@@ -25,7 +26,7 @@ def atom_categories(atom: Chem.Atom) -> tuple[int, int, int, int]:
     symbol, number = atom.GetSymbol(), atom.GetIdx()
     if atom.GetAtomicNum() not in _ELEMENT:
         raise RowError(f"element {symbol} (atom {number}) is none of {' '.join(ELEMENTS)}", "element")
-    if atom.GetFormalCharge() not in _CHARGE:
+    if atom.GetFormalCharge() not in CHARGE:
         raise RowError(
             f"charge {atom.GetFormalCharge():+d} on {symbol} (atom {number}) is out of range", "charge"
         )
@@ -37,7 +38,7 @@ def atom_categories(atom: Chem.Atom) -> tuple[int, int, int, int]:
         )
     return (
         _ELEMENT[atom.GetAtomicNum()],
-        _CHARGE[atom.GetFormalCharge()],
+        CHARGE[atom.GetFormalCharge()],
         atom.GetTotalNumHs(),
         atom.GetNumRadicalElectrons(),
     )

@@ -19,14 +19,13 @@ from rdkit import Chem
 from rdkit.Chem import rdqueries
 
 from molae.chem.bonds import Bonds, read_bonds
-from molae.chem.categories import atom_categories, edge_matrix, require_bonds, require_size
+from molae.chem.categories import CHARGE, atom_categories, edge_matrix, require_bonds, require_size
 from molae.chem.parity import parities, sides
-from molae.chem.vocabulary import BONDS, CHARGES, ELEMENTS, ISOMER_CHANNELS, MOST_HYDROGENS
+from molae.chem.vocabulary import BONDS, ELEMENTS, ISOMER_CHANNELS, MOST_HYDROGENS
 from molae.chem.written import Written, write
 from molae.errors import RowError
 
 _SYMBOL = {symbol: category for category, symbol in enumerate(ELEMENTS)}
-_CHARGE = {charge: category for category, charge in enumerate(CHARGES)}
 _RADICALS, _PARITY = (
     [name for name, _ in ISOMER_CHANNELS].index(channel) for channel in ("radicals", "parity")
 )
@@ -157,7 +156,7 @@ def _read(text: str) -> bytes | None:
         return None
     element, hydrogens, charge = found.group("element", "hydrogens", "charge")
     category = _SYMBOL.get(element.capitalize())
-    charges = _CHARGE.get(0 if charge is None else int(charge if charge[1:] else f"{charge}1"))
+    charges = CHARGE.get(0 if charge is None else int(charge if charge[1:] else f"{charge}1"))
     count = 0 if hydrogens is None else int(hydrogens or 1)
     if category is None or charges is None or count > MOST_HYDROGENS:
         return None

@@ -10,7 +10,7 @@ doi:10.1109/TIT.1978.1055873). What fits nowhere, such as a code with noise on i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,11 @@ from molae.types import Decoded
 # far less, the change of an edge far more.
 _TOLERANCE = 3e-3
 # A graph is mended if no more of its slots are wrong than so many, or half of them: where most are, the code
-# is that of no graph, or the decoder is of no help. And so many slots are tried.
-_FEW_WRONG, _MOST_TRIED = 6, 200
+# is that of no graph, or the decoder is of no help.
+_FEW_WRONG = 6
+# Slots that are tried for a graph, and pairs of changes of a slot that are combined with further ones: what
+# needs more is left alone, since the search would take minutes.
+_MOST_TRIED, _MOST_PAIRS = 100, 12_000
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def proofread(
     wrong = (lacking.abs().amax(2) > tables.tolerance).sum(1)
     changed = (wrong > 0) | (sizes != decoded.size_logits.argmax(-1))
     promising = wrong <= (sizes // 2).clamp(min=_FEW_WRONG)
+    mended: dict[int, _Draft] = {}
     for graph in (changed & promising).nonzero().flatten().tolist():
         n = int(sizes[graph])
         draft = _Draft(
@@ -94,10 +98,10 @@ def proofread(
             edges[graph, :n, :n].cpu().numpy(),
             lacking[graph, :n].cpu().numpy(),
         )
-        mended = _settle(draft, tables, iter(range(_MOST_TRIED)))
-        if mended is not None:
-            decoded = _with(decoded, graph, mended)
-    return decoded
+        found = _settle(draft, tables, iter(range(_MOST_TRIED)))
+        if found is not None:
+            mended[graph] = found
+    return _with(decoded, mended) if mended else decoded
 
 
 def _tables(linear: LinearLanes, back: Sequence[int] | None) -> _Tables:
@@ -150,10 +154,12 @@ def _sums(aim: Float[np.ndarray, " l"], changes: _Changes, tolerance: float) -> 
     apart = site[first] != site[second]
     first, second = first[apart], second[apart]
     pairs = brings[first] + brings[second]
-    couples = list(zip(first.tolist(), second.tolist(), strict=True))
     fitting = np.flatnonzero(np.abs(pairs - aim).max(axis=1) <= tolerance)
-    yield from (couples[pair] for pair in fitting)
+    yield from ((int(first[pair]), int(second[pair])) for pair in fitting)
+    if len(pairs) > _MOST_PAIRS:
+        return
     tree = cKDTree(pairs)
+    couples = list(zip(first.tolist(), second.tolist(), strict=True))
     singles = [(a,) for a in range(len(site))]
     seen: set[tuple[int, ...]] = set()
     for ahead, vectors in ((singles, brings), (couples, pairs)):
@@ -190,24 +196,20 @@ def _without_loops(edges: Int[Tensor, "b m m"]) -> Int[Tensor, "b m m"]:
     return edges.masked_fill(own, 0)
 
 
-def _with(decoded: Decoded, graph: int, draft: _Draft) -> Decoded:
-    """What was decoded, with the graph of a draft in the place of one."""
-    n = len(draft.nodes)
-    node_logits = tuple(
-        _raised(scores, (graph, slice(n)), draft.nodes[:, channel])
-        for channel, scores in enumerate(decoded.node_logits)
-    )
-    return decoded._replace(
-        size_logits=_raised(decoded.size_logits, (graph,), np.array(n)),
-        node_logits=node_logits,
-        edge_logits=_raised(decoded.edge_logits, (graph, slice(n), slice(n)), draft.edges),
-    )
+def _with(decoded: Decoded, mended: Mapping[int, _Draft]) -> Decoded:
+    """What was decoded, with the graphs of drafts in the place of some."""
+    sizes, edges = decoded.size_logits.clone(), decoded.edge_logits.clone()
+    channels = tuple(scores.clone() for scores in decoded.node_logits)
+    for graph, draft in mended.items():
+        n = len(draft.nodes)
+        _raise(sizes[graph], np.array(n))
+        for scores, categories in zip(channels, draft.nodes.T, strict=True):
+            _raise(scores[graph, :n], categories)
+        _raise(edges[graph, :n, :n], draft.edges)
+    return decoded._replace(size_logits=sizes, node_logits=channels, edge_logits=edges)
 
 
-def _raised(scores: Tensor, where: tuple[int | slice, ...], category: np.ndarray) -> Tensor:
-    """Scores in which those of the categories given are above the others."""
-    raised = scores.clone()
-    part = raised[where]
+def _raise(scores: Float[Tensor, "*b c"], category: Int[np.ndarray, "*b"]) -> None:
+    """Puts the scores of the categories given above the others, in place."""
     index = torch.from_numpy(category.astype(np.int64)).to(scores.device).unsqueeze(-1)
-    part.scatter_(-1, index, part.amax(-1, keepdim=True) + 1)
-    return raised
+    scores.scatter_(-1, index, scores.amax(-1, keepdim=True) + 1)

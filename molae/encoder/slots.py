@@ -20,7 +20,7 @@ from molae.nn.attention import AttentionLayer
 from molae.nn.lanes import Lanes, SlotWriter
 from molae.nn.linear import LinearLanes
 from molae.nn.mlp import SlotLinear, residual_mlp
-from molae.nn.pairs import OffsetEmbedding, sum_over_edges
+from molae.nn.pairs import OffsetEmbedding, pair_table, sum_over_edges
 from molae.nn.pose import SlotPose
 from molae.nn.trunk import NodeFeatures
 from molae.ops import full_precision
@@ -151,23 +151,21 @@ class SlotEncoder(Encoder):
             return None
         if len(self.mix) or len(self.trunk.layers):
             return None
-        slots = len(self.place)
-        rows = self.edge.expand(slots, -1, -1, -1)
-        if self.reach is not None:
-            rows = rows + self.reach(slots)
-        weight = self.write.map.weight.mT.double()
+        slots, weight = len(self.place), self.write.map.weight.mT.double()
         node = tuple(table.double() @ weight for table in self.trunk.embed.tables.parameters())
-        return LinearLanes(
-            Lanes(self.channels, slots), node, self.place.double() @ weight, rows.double() @ weight
-        )
+        pair = (self.edge.double() @ weight).expand(slots, -1, -1, -1)
+        if self.reach is not None:
+            pair = pair + pair_table(self.reach.table.double() @ weight, slots)
+        return LinearLanes(Lanes(self.channels, slots), node, self.place.double() @ weight, pair)
 
     def _embed_edges(
         self, action: GroupAction, batch: DenseBatch, of: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "b m d"]:
         """Sums, at each slot, a linear map of the embeddings of its edges to all others."""
         if action.is_hard and self.reach is not None:
-            by_slot, by_offset = of(self.edge), of(self.reach.table)
-            found = sum_over_edges(by_slot, by_offset, action.hard_index, batch.edge_list, batch.sizes)
+            found = sum_over_edges(
+                of(self.edge), of(self.reach.table), action.hard_index, batch.edge_list, batch.sizes
+            )
             return action.canonical_nodes(found)
         # Category 0 says that two nodes share no edge; at padding there is no second node to say it of.
         edges = batch.edges.masked_fill(~batch.mask[:, None, :], -1)

@@ -58,8 +58,7 @@ def order_nodes(
         MolaeError: If igraph is needed and not installed.
     """
     neighbours, labels = neighbourhoods(edges)
-    start = [(len(near), *categories) for near, categories in zip(neighbours, nodes.tolist(), strict=True)]
-    cells = ranks = refine(rank(start), neighbours, labels)
+    cells = ranks = _cells(nodes, neighbours, labels)
     kinds = edges
     for tolerance in (TOLERANCE, 0.0):
         if (numbers is None and edge_numbers is None) or _all_differ(ranks):
@@ -74,6 +73,20 @@ def order_nodes(
     slot = np.empty(len(nodes), dtype=np.int64)
     slot[walk(ranks, neighbours, np.zeros(len(nodes), dtype=bool))] = np.arange(len(nodes))
     return NodeOrder(slot, rank_within(cells, slot))
+
+
+def rank_alike(
+    nodes: Int[np.ndarray, "n k"], edges: Int[np.ndarray, "n n"], slot: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " n"]:
+    """Rank of each node, by its slot, among the nodes that colour refinement cannot tell from it."""
+    return rank_within(_cells(nodes, *neighbourhoods(edges)), slot)
+
+
+def _cells(
+    nodes: Int[np.ndarray, "n k"], neighbours: list[np.ndarray], labels: list[tuple[int, ...]]
+) -> Int[np.ndarray, " n"]:
+    start = [(len(near), *categories) for near, categories in zip(neighbours, nodes.tolist(), strict=True)]
+    return refine(rank(start), neighbours, labels)
 
 
 def _all_differ(ranks: Int[np.ndarray, " n"]) -> bool:

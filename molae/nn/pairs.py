@@ -15,7 +15,7 @@ from molae.batch.dense import EdgeList
 _CHANNELS = 32
 
 
-def _offsets(table: Float[Tensor, "o t d"], slots: int) -> Float[Tensor, "m m t d"]:
+def pair_table(table: Float[Tensor, "o t d"], slots: int) -> Float[Tensor, "m m t d"]:
     """Rows of a table for each pair of slots, by how far the second lies behind the first."""
     places = torch.arange(slots, device=table.device)
     return table[places.unsqueeze(0) - places.unsqueeze(1) + len(table) // 2]
@@ -36,7 +36,7 @@ class OffsetEmbedding(nn.Module):
 
     def forward(self, slots: int) -> Float[Tensor, "m m t d"]:
         """Returns an embedding for each kind of edge of each pair of the first slots."""
-        return _offsets(self.table, slots)
+        return pair_table(self.table, slots)
 
 
 def sum_over_edges(
@@ -118,7 +118,7 @@ class OffsetScores(nn.Module):
 
     def forward(self, x: Float[Tensor, "b m d"]) -> Float[Tensor, "b m m t"]:
         slots = self.project(x)
-        rows = _offsets(self.table, x.shape[1]).to(slots.dtype)
+        rows = pair_table(self.table, x.shape[1]).to(slots.dtype)
         scores = torch.einsum("bid,ijtd->bijt", slots, rows)
         return scores + self.other(scores)
 

@@ -450,9 +450,11 @@ def radial_basis(distance: Float[Tensor, "*b"]) -> Float[Tensor, "*b r"]:
 @lru_cache(maxsize=8)
 def _gaussians(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, " r"], Float[Tensor, " r"]]:
     """Offset and scale that make a distance the root of what each Gaussian has as its exponent."""
-    widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=dtype, device=device)
-    centres = torch.tensor(_CENTRES, dtype=dtype, device=device)
-    return -centres / widths, 1 / widths
+    # Whoever asks first: what is made in inference mode could not be trained with later.
+    with torch.inference_mode(False):
+        widths = math.sqrt(2) * torch.tensor(_WIDTHS, dtype=dtype, device=device)
+        centres = torch.tensor(_CENTRES, dtype=dtype, device=device)
+        return -centres / widths, 1 / widths
 
 
 def _fourier(time: Float[Tensor, " c"]) -> Float[Tensor, "c f"]:

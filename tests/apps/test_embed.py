@@ -8,9 +8,11 @@ import torch
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from scipy.spatial.transform import Rotation
-from smallmodel import CONFIG, KNOWN, small_model
+from smallmodel import CONFIG, ISOMER_SCHEMA, KNOWN, small_model
 
 import molae
+from molae.apps.embed import to_batch
+from molae.apps.reading import try_embeddable, try_sample
 from molae.errors import CheckpointError, ConfigError, RowError
 
 DRUG = "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O"
@@ -134,3 +136,10 @@ def test_wrong_options_are_refused(model_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="finds no GPU"):
             molae.embed(["C"], model_path, device="cuda")
+
+
+def test_lines_and_graphs_are_not_batched_together() -> None:
+    model = small_model(ISOMER_SCHEMA)
+    line, graph = (read(KNOWN[0], ISOMER_SCHEMA) for read in (try_embeddable, try_sample))
+    with pytest.raises(ValueError, match="1 of 2 molecules are lines"):
+        to_batch(model, [line, graph])

@@ -7,19 +7,23 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 from smallgraphs import known_graphs, small_graph_model
-from smallmodel import ISOMER_SCHEMA, KNOWN, save_small_model, small_model
+from smallmodel import CONFIG, ISOMER_SCHEMA, KNOWN, save_small_model, small_model
 
 import molae
 from molae.apps.evaluate_graphs import evaluate_graphs
 from molae.apps.judge import judge_generated, name_of
+from molae.apps.priors import code_space
 from molae.apps.reading import try_sample
 from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder
 from molae.checkpoint import load_checkpoint, save_checkpoint
 from molae.errors import ConfigError
 from molae.graphs.convert import from_networkx
+from molae.prior import OrderedGraph
+from molae.testing import with_generic_weights
 
 
 @pytest.fixture
@@ -87,3 +91,19 @@ def test_a_variational_model_is_saved_and_loaded(tmp_path: Path) -> None:
     codes = [molae.embed(known_graphs(), each) for each in (model, tmp_path / "model", tmp_path / "model")]
     np.testing.assert_array_equal(codes[0], codes[1])
     np.testing.assert_array_equal(codes[1], codes[2])
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_codes_that_a_prior_writes_are_those_of_the_encoder(layers: int) -> None:
+    """Of an encoder that reads ranks of nodes that are alike, too."""
+    torch.manual_seed(0)
+    encoder = {**CONFIG.encoder, "layers": layers}
+    config = CONFIG.model_copy(update={"encoder": encoder, "code_size": 48})
+    model = with_generic_weights(Autoencoder(config, ISOMER_SCHEMA)).eval()
+    molecules = ["CCN", "c1ccccc1", "CC(C)(C)C", "CC(=O)O"]
+    graphs = []
+    for each in (try_sample(smiles, ISOMER_SCHEMA).graph for smiles in molecules):
+        order = np.argsort(each.slot)
+        graphs.append(OrderedGraph(each.nodes[order], each.edges[np.ix_(order, order)]))
+    written = code_space(model).write(graphs)
+    np.testing.assert_allclose(written, molae.embed(molecules, model), atol=1e-5)
