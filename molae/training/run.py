@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -61,7 +62,7 @@ def train(
     level = logging.getLogger("molae").getEffectiveLevel()
     with catch_interrupt(forward=settings.devices > 1) as interrupt:
         try:
-            fabric.launch(partial(_work, config, data, output, resume, validation, start, level))
+            launch(fabric, partial(_work, config, data, output, resume, validation, start, level))
         except ProcessException as error:
             # Processes that were still starting could not save; there was nothing to save yet.
             if not interrupt.requested:
@@ -76,6 +77,26 @@ def build_fabric(settings: TrainingConfig) -> Fabric:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     strategy = "auto" if settings.devices == 1 else "ddp_spawn"
     return Fabric(accelerator=accelerator, devices=settings.devices, strategy=strategy, precision="32-true")
+
+
+def launch(fabric: Fabric, work: Callable[[Fabric], None]) -> None:
+    """Has every process of a runtime do its work.
+
+    Args:
+        fabric: The runtime.
+        work: What each does; where there are several, it can be sent to them.
+    """
+    fabric.launch(partial(_in_group, work))
+
+
+def _in_group(work: Callable[[Fabric], None], fabric: Fabric) -> None:
+    try:
+        work(fabric)
+    finally:
+        # Threads of gloo that outlive the interpreter would now and then abort the process as it ends; Fabric
+        # ends groups of NCCL alone.
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def split(data: Packed, validation: Packed | None, settings: TrainingConfig) -> tuple[Packed, Packed]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import standin
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from standin import SilentTinyAutoencoder, TinyAutoencoder, write_data
 from torch import Tensor
@@ -25,7 +26,7 @@ from molae.checkpoint import load_checkpoint
 from molae.errors import DataError, TrainingError
 from molae.testing import SCHEMA, all_graphs
 from molae.training import TrainConfig, parse_config, train
-from molae.training.run import build_fabric, split
+from molae.training.run import build_fabric, launch, split
 from molae.training.state import PROGRESS, Progress, latest_state, load_batch, load_state
 
 SHORT: dict[str, Any] = {
@@ -189,10 +190,21 @@ def test_two_processes_do_what_one_does(tmp_path: Path, data: Path, use: Any) ->
     use(SilentTinyAutoencoder)
     train(config(), data, tmp_path / "one")
     two = config(devices=2)
-    build_fabric(two.training).launch(partial(standin.train_silent, two, data, tmp_path / "two"))
+    launch(build_fabric(two.training), partial(standin.train_silent, two, data, tmp_path / "two"))
     (one, expected), (both, found) = state(tmp_path / "one"), state(tmp_path / "two")
     assert_same(found, expected, tolerance=1e-5)
     assert both.best == pytest.approx(one.best, rel=1e-4)
+
+
+def test_the_group_of_processes_ends_with_the_work_however_that_ends(tmp_path: Path) -> None:
+    def fail(fabric: Fabric) -> None:
+        group = f"file://{tmp_path / 'group'}"
+        torch.distributed.init_process_group("gloo", init_method=group, rank=0, world_size=1)
+        raise ValueError("nothing to do")
+
+    with pytest.raises(ValueError, match="nothing to do"):
+        launch(Fabric(accelerator="cpu", devices=1), fail)
+    assert not torch.distributed.is_initialized()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_its_batch(
