@@ -19,8 +19,9 @@ from rdkit import Chem
 from rdkit.Chem import rdqueries
 
 from molae.chem.bonds import Bonds, read_bonds
-from molae.chem.categories import CHARGE, atom_categories, edge_matrix, require_bonds, require_size
-from molae.chem.parity import parities, sides
+from molae.chem.categories import CHARGE, atom_categories, require_bonds, require_size
+from molae.chem.centres import read_centres
+from molae.chem.parity import sides
 from molae.chem.vocabulary import BONDS, ELEMENTS, ISOMER_CHANNELS, MOST_HYDROGENS
 from molae.chem.written import Written, write
 from molae.errors import RowError
@@ -31,6 +32,8 @@ _RADICALS, _PARITY = (
 )
 _WRITTEN_CHANNELS = 3
 _SINGLE = BONDS.index(Chem.BondType.SINGLE)
+# Not aromatic itself, between aromatic atoms.
+_SINGLE_AROMATIC = Chem.MolFromSmarts("a-a")
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _ATOM = re.compile(
     r"\[(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
@@ -46,7 +49,7 @@ class Line:
     Attributes:
         smiles: Canonical SMILES, as `molae.chem.written.write` gives it.
         atoms: Element, charge and hydrogens of each atom, a byte for each category.
-        marks: Slot, channel and category of what else atoms have: unpaired electrons and configurations.
+        unpaired: Slot and category of atoms with unpaired electrons.
         bonds: Lower and higher slot, and category, of the bonds that are not told by how they are written:
             double bonds whose geometry is known, and beside them, where bonds are written with a direction,
             single ones between aromatic atoms.
@@ -54,7 +57,7 @@ class Line:
 
     smiles: str
     atoms: bytes
-    marks: tuple[tuple[int, int, int], ...]
+    unpaired: tuple[tuple[int, int], ...]
     bonds: tuple[tuple[int, int, int], ...]
 
     def __len__(self) -> int:
@@ -97,18 +100,15 @@ def line_of(mol: Chem.Mol, written: Written) -> Line:
         RowError: If an atom or bond is outside the vocabulary.
     """
     rows = [_read(text) or _asked(mol, written, slot) for slot, text in enumerate(written.atoms)]
-    marks = []
     # Few molecules have any, and this is quicker than to ask all of their atoms.
-    if len(mol.GetAtomsMatchingQuery(_RADICAL)):
-        marks += _unpaired(mol, written)
+    radical = len(mol.GetAtomsMatchingQuery(_RADICAL)) > 0
     if _UNKNOWN_BOND.search(written.smiles):
         require_bonds(mol)
     if "%(" in written.smiles:
         raise RowError("a hundred rings that are open at once where it is written", "too_large")
-    if written.has_centres:
-        marks += [(slot, _PARITY, parity) for slot, parity in parities(written.smiles).items()]
+    unpaired = _unpaired(mol, written) if radical else ()
     bonds = _untold(mol, written) if written.has_sides else ()
-    return Line(written.smiles, b"".join(rows), tuple(marks), bonds)
+    return Line(written.smiles, b"".join(rows), unpaired, bonds)
 
 
 def make_arrays(lines: Sequence[Line]) -> LineArrays:
@@ -135,11 +135,13 @@ def make_nodes(lines: Sequence[Line]) -> UInt8[np.ndarray, "n k"]:
     told = told.reshape(-1, _WRITTEN_CHANNELS)
     nodes = np.zeros((len(told), len(ISOMER_CHANNELS)), dtype=np.uint8)
     nodes[:, :_WRITTEN_CHANNELS] = told
-    start = 0
-    for line in lines:
-        for slot, channel, category in line.marks:
-            nodes[start + slot, channel] = category
-        start += len(line)
+    start = np.cumsum([0, *map(len, lines)])
+    for first, line in zip(start.tolist(), lines, strict=False):
+        for slot, category in line.unpaired:
+            nodes[first + slot, _RADICALS] = category
+    chiral = [place for place, line in enumerate(lines) if "@" in line.smiles]
+    centres = read_centres([lines[place].smiles for place in chiral])
+    nodes[start[chiral][centres.graph] + centres.atom, _PARITY] = centres.parity
     return nodes
 
 
@@ -163,18 +165,17 @@ def _read(text: str) -> bytes | None:
     return bytes((category, charges, count))
 
 
-def _unpaired(mol: Chem.Mol, written: Written) -> list[tuple[int, int, int]]:
-    """Marks of unpaired electrons, which are not written."""
+def _unpaired(mol: Chem.Mol, written: Written) -> tuple[tuple[int, int], ...]:
+    """Unpaired electrons, which are not written."""
     atoms = [mol.GetAtomWithIdx(atom) for atom in written.order.tolist()]
     categories = [atom_categories(atom)[_RADICALS] for atom in atoms]
-    return [(slot, _RADICALS, category) for slot, category in enumerate(categories) if category]
+    return tuple((slot, category) for slot, category in enumerate(categories) if category)
 
 
 def _untold(mol: Chem.Mol, written: Written) -> tuple[tuple[int, int, int], ...]:
     """The bonds that are not told by how they are written, of a molecule with directions."""
-    slot, edges = np.argsort(written.order), edge_matrix(mol)
-    aromatic = np.array([text[1].islower() for text in written.atoms])[slot]
-    single = np.argwhere(np.triu((edges == _SINGLE) & np.outer(aromatic, aromatic)))
-    categories = sides(mol, slot.tolist(), edges) | dict.fromkeys(map(tuple, single.tolist()), _SINGLE)
-    ends = [(int(slot[i]), int(slot[j]), category) for (i, j), category in categories.items()]
+    slot = np.argsort(written.order).tolist()
+    single = mol.GetSubstructMatches(_SINGLE_AROMATIC, uniquify=True, maxMatches=mol.GetNumBonds())
+    categories = sides(mol, slot) | dict.fromkeys(single, _SINGLE)
+    ends = [(slot[i], slot[j], category) for (i, j), category in categories.items()]
     return tuple((min(i, j), max(i, j), category) for i, j, category in ends)

@@ -7,14 +7,10 @@ slots, so that they are the same for every numbering of the molecule if the orde
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
-import numpy as np
-from jaxtyping import Int
 from rdkit import Chem
-from rdkit.Chem import rdqueries
 
-from molae.chem.vocabulary import BONDS, CIS, TRANS
+from molae.chem.vocabulary import CIS, TRANS
 
 _ANTICLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CCW
 _CLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CW
@@ -27,45 +23,20 @@ _SIDE = {
     Chem.BondStereo.STEREOE: TRANS,
     Chem.BondStereo.STEREOTRANS: TRANS,
 }
-_DOUBLE = BONDS.index(Chem.BondType.DOUBLE)
-_AS_WRITTEN = Chem.SmilesParserParams()
-_AS_WRITTEN.sanitize = False  # type: ignore[assignment]  # RDKit's stub is wrong
-_AS_WRITTEN.removeHs = False  # type: ignore[assignment]
-_TAGGED = rdqueries.HasChiralTagQueryAtom()
+_DOUBLE = Chem.MolFromSmarts("*=*")
 
 
-def parities(smiles: str) -> dict[int, int]:
-    """Parities of the tetrahedral centres of a molecule whose slots are in the order of its SMILES.
-
-    They are read from the SMILES, since of the equal ways to mark centres that are such only by one another,
-    as those of 1,4-dimethylcyclohexane, RDKit chooses while it writes.
-
-    Args:
-        smiles: Canonical isomeric SMILES.
-    Returns:
-        Category of each slot that has one other than 0.
-    """
-    mol = Chem.MolFromSmiles(smiles, _AS_WRITTEN)
-    found = {}
-    for atom in mol.GetAtomsMatchingQuery(_TAGGED):
-        if parity := _PARITY.get(atom.GetChiralTag()):
-            around = [near.GetIdx() for near in atom.GetNeighbors()]
-            found[atom.GetIdx()] = parity if _is_even(around) else 3 - parity
-    return found
-
-
-def sides(mol: Chem.Mol, slot: Sequence[int], edges: Int[np.ndarray, "n n"]) -> dict[tuple[int, int], int]:
+def sides(mol: Chem.Mol, slot: Sequence[int]) -> dict[tuple[int, int], int]:
     """Categories of the double bonds whose geometry is known, by their atoms.
 
     Args:
         mol: Molecule with its stereo assigned.
         slot: Slot of each atom.
-        edges: Matrix of bond categories.
     Returns:
         `CIS` or `TRANS` for each such bond.
     """
     found = {}
-    for i, j in np.argwhere(np.triu(edges == _DOUBLE)).tolist():
+    for i, j in mol.GetSubstructMatches(_DOUBLE, maxMatches=mol.GetNumBonds()):
         bond = mol.GetBondBetweenAtoms(i, j)
         if side := _SIDE.get(bond.GetStereo()):
             named = tuple(bond.GetStereoAtoms())
@@ -95,8 +66,3 @@ def _lowest(end: Chem.Atom, bond: Chem.Bond, slot: Sequence[int]) -> int | None:
     other = bond.GetOtherAtomIdx(end.GetIdx())
     around = [near.GetIdx() for near in end.GetNeighbors() if near.GetIdx() != other]
     return min(around, key=slot.__getitem__, default=None)
-
-
-def _is_even(values: Sequence[int]) -> bool:
-    """Whether an even number of exchanges sorts the values."""
-    return sum(a > b for a, b in combinations(values, 2)) % 2 == 0

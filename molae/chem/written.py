@@ -41,11 +41,6 @@ class Written:
         return _ATOM.findall(self.smiles)
 
     @property
-    def has_centres(self) -> bool:
-        """Whether any atom has a configuration."""
-        return "@" in self.smiles
-
-    @property
     def has_sides(self) -> bool:
         """Whether any double bond has one."""
         return "/" in self.smiles or "\\" in self.smiles

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from molae.nn.linear import LinearLanes
@@ -158,6 +157,9 @@ def _sums(aim: Float[np.ndarray, " l"], changes: _Changes, tolerance: float) -> 
     yield from ((int(first[pair]), int(second[pair])) for pair in fitting)
     if len(pairs) > _MOST_PAIRS:
         return
+    # Seldom needed, and slow to import: every command would wait for it.
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(pairs)
     couples = list(zip(first.tolist(), second.tolist(), strict=True))
     singles = [(a,) for a in range(len(site))]

@@ -105,6 +105,6 @@ def test_too_many_atoms() -> None:
 
 def test_a_line_can_be_sent_to_another_process() -> None:
     line = write_line(molecule("C[C@H](N)/C=C/[CH2]"))
-    assert line.marks
+    assert line.unpaired
     assert line.bonds
     assert pickle.loads(pickle.dumps(line)) == line
