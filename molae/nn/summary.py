@@ -106,7 +106,11 @@ class Summary(nn.Module):
     def forward(self, batch: DenseBatch, hidden: Bool[Tensor, "b m"] | None = None) -> Float[Tensor, "b c"]:
         """Returns the channels; they depend on what nodes and edges carry alone, not on positions (`hidden`:
         see `nodes`)."""
-        return self.head(_pool(self.nodes(batch, hidden), batch.mask))
+        return self.read(self.nodes(batch, hidden), batch.mask)
+
+    def read(self, nodes: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b c"]:
+        """Returns the channels, of what each node knows (see `nodes`)."""
+        return self.head(_pool(nodes, mask))
 
     def nodes(self, batch: DenseBatch, hidden: Bool[Tensor, "b m"] | None = None) -> Float[Tensor, "b m d"]:
         """Returns what each node knows of itself and its surroundings.

@@ -23,8 +23,8 @@ from molae.apps.molecules import (
     molecule_schema,
     molecule_workers,
 )
+from molae.apps.properties.packing import pack_graph, packed_size
 from molae.apps.properties.scaling import Blocks
-from molae.apps.properties.tuning import pack_graph, packed_size
 from molae.apps.rows import Progress, Summary, no_progress
 from molae.autoencoder import Autoencoder
 from molae.batch.schema import Schema

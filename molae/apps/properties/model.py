@@ -224,21 +224,22 @@ def fit_property(
     features = scaling(blocks)
     head = _fit_head(features, target, scaling, recipe, class_count, {})
     held = _held_out(blocks, target, groups, recipe, class_count, head.tuned())
-    tuned = None
+    tuned, judged = None, np.ones(len(target), dtype=bool)
     if recipe.fine_tune and network is not None:
         graphs, aim = blocks[GRAPHS], target.astype(np.float64)
-        tuned, joined = fine_tune(network, graphs, aim, groups, held.scores, FOLDS, recipe.seed)
+        tuned, joined, judged = fine_tune(network, graphs, aim, groups, held.scores, FOLDS, recipe.seed)
         held = replace(held, scores=joined)
     errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
     numbers = np.arange(len(target)) if rows is None else rows
     training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
     if task == "classification":
-        probabilities = fit_probabilities(held.scores, target, class_count)
+        probabilities = fit_probabilities(held.scores[judged], target[judged], class_count)
         return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training, tuned)
     spread = held.spread
     if spread is None:
         errors, spread = training.errors, training.difficulty(training.points, itself=True)
-    factor = conformal_factor(errors, np.maximum(spread, 1e-12), recipe.coverage)
+        judged = np.isin(training.rows, numbers[judged])
+    factor = conformal_factor(errors[judged], np.maximum(spread[judged], 1e-12), recipe.coverage)
     return PropertyModel(task, recipe, scaling, head, factor, None, training, tuned)
 
 

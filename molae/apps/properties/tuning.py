@@ -1,10 +1,12 @@
 """Fine-tuning: the network of the summary, and a linear head on it, taught the property itself.
 
 The summary alone is small. It starts as it was trained, its head as the ridge regression on the frozen
-summary, so that before the first step nothing is lost. One network is trained for each fold of the training
-molecules, on the others; predictions are averaged over the networks, and with the model of frozen features.
-How long to train and how much the networks count follow from the molecules that each was not trained on,
-two numbers from all of them, so that the errors of these still tell what to expect.
+summary, so that before the first step nothing is lost. It knows nothing of positions: where the model reads
+them, a network on distances is added, which says nothing at first. One network is trained for each fold of
+the training molecules, on the others; predictions are averaged over the networks, and with the model of
+frozen features. How long to train and how much the networks count follow from the molecules that each was
+not trained on, two numbers from all of them, so that the errors of these still tell what to expect. Where
+there are very many molecules, one network is enough, and a small part of them to judge it.
 """
 
 from __future__ import annotations
@@ -17,86 +19,58 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from molae.apps.properties.heads import fit_ridge
+from molae.apps.properties.packing import unpack_graphs
 from molae.apps.properties.splits import folds
 from molae.batch.dense import DenseBatch
 from molae.batch.schema import Schema
+from molae.nn.spatial import SpatialReadout
 from molae.nn.summary import Summary, SummaryConfig
-from molae.types import Graph
 
 logger = logging.getLogger("molae.apps")
 
-MOST_MOLECULES = 20_000
-"""Of more molecules, so many random ones are trained on."""
+MANY = 20_000
+"""Of more molecules, one network is trained, in larger batches."""
 
 _EPOCHS = 24
 _EPOCHS_BETWEEN = 4  # after so many, networks are tried on what they have not seen
-_BATCH = 32
+_BATCH, _BATCH_OF_MANY = 32, 128
+_FOLDS_OF_MANY = 20
 _RATE = 5e-4
 _AVERAGED = 0.98  # decay of the averaged weights, which are the ones that predict
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _ROWS_AT_ONCE = 256
 
 
-def pack_graph(graph: Graph, schema: Schema) -> UInt8[np.ndarray, " p"]:
-    """A graph as one row of numbers: of nodes, of the category of each, of the edge of each pair."""
-    count, most = len(graph), schema.max_nodes
-    nodes = np.zeros((most, graph.nodes.shape[1]), dtype=np.uint8)
-    edges = np.zeros((most, most), dtype=np.uint8)
-    nodes[:count], edges[:count, :count] = graph.nodes, graph.edges
-    return np.concatenate([np.array([count], dtype=np.uint8), nodes.ravel(), edges[np.triu_indices(most, 1)]])
-
-
-def packed_size(schema: Schema) -> int:
-    """Length of such a row."""
-    most = schema.max_nodes
-    return 1 + most * len(schema.node_channels) + most * (most - 1) // 2
-
-
-def unpack_graphs(rows: UInt8[np.ndarray, "b p"], schema: Schema) -> DenseBatch:
-    """The graphs of rows that `pack_graph` made, padded to the largest of them."""
-    count, most = len(rows), schema.max_nodes
-    sizes, m = rows[:, 0].astype(np.int64), int(rows[:, 0].max(initial=1))
-    ends = 1 + most * len(schema.node_channels)
-    nodes = rows[:, 1:ends].reshape(count, most, -1)[:, :m].astype(np.int64)
-    upper = np.zeros((count, most, most), dtype=np.int64)
-    upper[(slice(None), *np.triu_indices(most, 1))] = rows[:, ends:]
-    edges = (upper + upper.transpose(0, 2, 1))[:, :m, :m]
-    place = torch.arange(m).expand(count, m)
-    return DenseBatch(
-        nodes=torch.from_numpy(nodes),
-        edges=torch.from_numpy(np.ascontiguousarray(edges)),
-        mask=place < torch.from_numpy(sizes)[:, None],
-        pos=None,
-        slot=place,
-        mirror_slot=place,
-        tie=torch.zeros_like(place),
-    )
-
-
 class TunedNetwork(nn.Module):
-    """A summary and a linear function of it, standardised.
+    """A summary and a linear function of it, standardised; and what distances add to that.
 
     Args:
         summary: The network of the summary.
+        spatial: Whether there is a network on distances.
     """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: Summary, spatial: bool) -> None:
         super().__init__()
         self.summary = summary
+        width, edge_types = summary.config.width, summary.schema.edge_types
+        self.spatial = SpatialReadout(width, edge_types) if spatial else None
         self.register_buffer("centre", torch.zeros(summary.config.size))
         self.register_buffer("scale", torch.ones(summary.config.size))
         self.head = nn.Linear(summary.config.size, 1)
 
     def forward(self, batch: DenseBatch) -> Float[Tensor, " b"]:
         """Predicts the property, standardised."""
-        return self.head((self.summary(batch) - self.centre) / self.scale).squeeze(1)
+        nodes = self.summary.nodes(batch)
+        summary = self.summary.read(nodes, batch.mask)
+        found = self.head((summary - self.centre) / self.scale).squeeze(1)
+        return found if self.spatial is None else found + self.spatial(nodes, batch)
 
     @torch.no_grad()
     def start(self, summaries: Float[np.ndarray, "n c"], target: Float[np.ndarray, " n"]) -> None:
@@ -125,6 +99,7 @@ class TunedNetworks:
         config: Configuration of the summary.
         schema: What the graphs carry.
         weights: Weights by name, those of all networks stacked.
+        spatial: Whether they have networks on distances.
     """
 
     share: float
@@ -134,13 +109,14 @@ class TunedNetworks:
     config: SummaryConfig
     schema: Schema
     weights: Mapping[str, np.ndarray]
+    spatial: bool = False
 
     def join(self, scores: Float[np.ndarray, "n 1"], graphs: UInt8[np.ndarray, "n p"]) -> np.ndarray:
         """The scores of frozen features, joined with what the networks say of the graphs."""
         return (1 - self.share) * scores + self.share * self._scores(graphs)[:, None]
 
     def _scores(self, graphs: np.ndarray) -> np.ndarray:
-        network = TunedNetwork(Summary(self.config, self.schema)).eval()
+        network = TunedNetwork(Summary(self.config, self.schema), self.spatial).eval()
         count = len(self.weights["head.bias"])
         found = np.zeros(len(graphs))
         for number in range(count):
@@ -152,7 +128,7 @@ class TunedNetworks:
     def described(self) -> dict[str, Any]:
         """All but the weights, as JSON can hold it."""
         return {
-            **{name: getattr(self, name) for name in ("share", "epochs", "mean", "deviation")},
+            **{name: getattr(self, name) for name in ("share", "epochs", "mean", "deviation", "spatial")},
             "config": self.config.model_dump(mode="json"),
             "schema": self.schema.model_dump(mode="json"),
         }
@@ -163,6 +139,20 @@ class TunedNetworks:
         own = dict(described)
         config, schema = SummaryConfig(**own.pop("config")), Schema(**own.pop("schema"))
         return cls(**own, config=config, schema=schema, weights=weights)
+
+
+class Tuning(NamedTuple):
+    """What came of fine-tuning.
+
+    Attributes:
+        networks: The networks, or None if molecules that were held out are predicted no better with them.
+        scores: What networks and frozen features together say of the training molecules.
+        judged: Which of these are told by networks, if at all, that were not trained on them.
+    """
+
+    networks: TunedNetworks | None
+    scores: Float[np.ndarray, "n 1"]
+    judged: Bool[np.ndarray, " n"]
 
 
 class _Snapshot(NamedTuple):
@@ -180,8 +170,8 @@ def fine_tune(
     held_scores: Float[np.ndarray, "n 1"],
     count: int,
     seed: int,
-) -> tuple[TunedNetworks | None, Float[np.ndarray, "n 1"]]:
-    """Fine-tunes a network for each fold.
+) -> Tuning:
+    """Fine-tunes a network for each fold; of very many molecules, for one alone.
 
     Args:
         network: The network of the summary, which stays as it is.
@@ -190,43 +180,48 @@ def fine_tune(
         groups: Group of each molecule; molecules of one group are held out together.
         held_scores: What models of frozen features say of each molecule, fitted without its fold.
         count: Number of folds.
-        seed: Seed of the order of the molecules.
+        seed: Seed of the order of the molecules, and of what networks on distances start from.
     Returns:
-        The networks, or None if molecules that were held out are predicted no better with them; and the
-        joined scores of molecules held out.
+        The networks, and the joined scores of molecules held out.
     """
     mean, deviation = float(target.mean()), float(target.std()) or 1.0
     aim = (target - mean) / deviation
     start = copy.deepcopy(network).cpu().float()
     summaries = _summarise(start, graphs)
-    parts = list(folds(groups, count))
+    many = len(target) > MANY
+    parts = list(folds(groups, _FOLDS_OF_MANY))[:1] if many else list(folds(groups, count))
+    batch = _BATCH_OF_MANY if many else _BATCH
     runs: list[list[_Snapshot]] = []
     for number, (fitted, held) in enumerate(parts):
         logger.info("fine-tuning network %d of %d", number + 1, len(parts))
         random = np.random.default_rng((seed, number))
-        fitted = np.sort(random.permutation(fitted)[:MOST_MOLECULES])
-        tuned = TunedNetwork(copy.deepcopy(start))
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(int(random.integers(2**31)))
+            tuned = TunedNetwork(copy.deepcopy(start), start.schema.coordinates)
         tuned.start(summaries[fitted], aim[fitted])
         runs.append(
             [
                 _Snapshot(_predict(each, graphs[held], start.schema), _state(each))
-                for each in _train(tuned, graphs[fitted], aim[fitted], start.schema, random)
+                for each in _train(tuned, graphs[fitted], aim[fitted], start.schema, random, batch)
             ]
         )
-    found = np.empty((len(runs[0]), len(target)))
+    found = np.full((len(runs[0]), len(target)), np.nan)
     for (_, held), run in zip(parts, runs, strict=True):
-        found[:, held] = [snapshot.held for snapshot in run]
-    place, share = _choose(mean + deviation * found, held_scores[:, 0], target)
+        found[:, held] = [mean + deviation * snapshot.held for snapshot in run]
+    judged = np.isfinite(found[0])
+    place, share = _choose(found[:, judged], held_scores[judged, 0], target[judged])
     if not share:
         logger.info("fine-tuning does not help on molecules held out: frozen features alone are used")
-        return None, held_scores
+        return Tuning(None, held_scores, np.ones_like(judged))
     weights = [run[place].weights for run in runs]
     stacked = {name: torch.stack([each[name] for each in weights]).numpy() for name in weights[0]}
     schema = start.schema.model_copy(update={"targets": ()})
     epochs = (place + 1) * _EPOCHS_BETWEEN
-    networks = TunedNetworks(share, epochs, mean, deviation, start.config, schema, stacked)
-    joined = (1 - share) * held_scores[:, 0] + share * (mean + deviation * found[place])
-    return networks, joined[:, None]
+    networks = TunedNetworks(
+        share, epochs, mean, deviation, start.config, schema, stacked, schema.coordinates
+    )
+    joined = (1 - share) * held_scores[:, 0] + share * found[place]
+    return Tuning(networks, np.where(judged, joined, held_scores[:, 0])[:, None], judged)
 
 
 def _choose(found: np.ndarray, frozen: np.ndarray, target: np.ndarray) -> tuple[int, float]:
@@ -241,19 +236,24 @@ def _choose(found: np.ndarray, frozen: np.ndarray, target: np.ndarray) -> tuple[
 
 
 def _train(
-    network: TunedNetwork, graphs: np.ndarray, aim: np.ndarray, schema: Schema, random: np.random.Generator
+    network: TunedNetwork,
+    graphs: np.ndarray,
+    aim: np.ndarray,
+    schema: Schema,
+    random: np.random.Generator,
+    batch: int,
 ) -> Iterator[TunedNetwork]:
     """Trains a network; gives the one of the averaged weights after every few epochs."""
     parameters = list[Tensor](network.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
     average = copy.deepcopy(network).eval()
     averages = list[Tensor](average.parameters())
-    steps_each = -(-len(graphs) // _BATCH)
+    steps_each = -(-len(graphs) // batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS * steps_each)
     wanted = torch.from_numpy(aim).float()
     for epoch in range(1, _EPOCHS + 1):
         order = random.permutation(len(graphs))
-        for places in _parts(order, _BATCH):
+        for places in _parts(order, batch):
             off = network(unpack_graphs(graphs[places], schema)) - wanted[places]
             optimizer.zero_grad()
             off.square().mean().backward()

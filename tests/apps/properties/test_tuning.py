@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 import molae
 from molae.apps.molecules import molecule_schema
-from molae.apps.properties import tuning
+from molae.apps.properties import packing, tuning
 from molae.apps.properties.estimators import PropertyClassifier, PropertyRegressor
 from molae.apps.properties.fit import fit_file
 from molae.apps.properties.model import Recipe
@@ -24,7 +24,9 @@ from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.collate import collate
 from molae.checkpoint import save_checkpoint
 from molae.errors import ConfigError
-from molae.testing import ISOMER_SCHEMA, isomers
+from molae.nn.summary import Summary, SummaryConfig
+from molae.testing import ISOMER_SCHEMA, SCHEMA, asymmetric_graphs, isomers
+from molae.testing.fixtures import molecule
 
 SMALL = {"name": "slots", "width": 8, "head_width": 16}
 
@@ -59,11 +61,53 @@ def regressor(model, **options):
 
 def test_packed_graphs_come_back():
     graphs = list(isomers().values())
-    rows = np.array([tuning.pack_graph(graph, ISOMER_SCHEMA) for graph in graphs])
-    assert rows.shape == (len(graphs), tuning.packed_size(ISOMER_SCHEMA))
-    found, expected = tuning.unpack_graphs(rows, ISOMER_SCHEMA), collate(graphs)
+    rows = np.array([packing.pack_graph(graph, ISOMER_SCHEMA) for graph in graphs])
+    assert rows.shape == (len(graphs), packing.packed_size(ISOMER_SCHEMA))
+    found, expected = packing.unpack_graphs(rows, ISOMER_SCHEMA), collate(graphs)
+    assert found.pos is None
     for name in ("nodes", "edges", "mask"):
         assert torch.equal(getattr(found, name), getattr(expected, name))
+
+
+def test_packed_graphs_keep_their_positions():
+    graphs = list(asymmetric_graphs().values())
+    rows = np.array([packing.pack_graph(graph, SCHEMA) for graph in graphs])
+    assert rows.shape == (len(graphs), packing.packed_size(SCHEMA))
+    found, expected = packing.unpack_graphs(rows, SCHEMA), collate(graphs, torch.float32)
+    assert torch.equal(found.pos, expected.pos)
+    assert torch.equal(found.edges, expected.edges)
+
+
+def test_distances_are_learned_where_the_model_reads_positions(monkeypatch):
+    monkeypatch.setattr(tuning, "_RATE", 1e-3)
+    monkeypatch.setattr(tuning, "_EPOCHS", 24)
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    summary = Summary(SummaryConfig(size=12, width=16, layers=2), SCHEMA)
+    # Which conformer a molecule is in says all, and what it is, nothing.
+    graphs = [molecule("OCCCCO", seed) for seed in range(80)]
+    length = np.array([np.linalg.norm(graph.pos[0] - graph.pos[5]) for graph in graphs])
+    rows = np.array([packing.pack_graph(graph, SCHEMA) for graph in graphs])
+    groups, scores = random.permutation(len(graphs)), np.full((len(graphs), 1), length.mean())
+    tuned = tuning.fine_tune(summary, rows, length, groups, scores, 2, seed=0)
+    assert tuned.judged.all()
+    assert np.square(tuned.scores[:, 0] - length).mean() < 0.5 * length.var()
+    again = tuning.fine_tune(summary, rows, length, groups, scores, 2, seed=0)
+    np.testing.assert_array_equal(again.scores, tuned.scores)
+    described = json.loads(json.dumps(tuned.networks.described()))
+    stored = tuning.TunedNetworks.from_described(described, tuned.networks.weights)
+    np.testing.assert_array_equal(stored.join(scores, rows), tuned.networks.join(scores, rows))
+
+
+def test_of_very_many_molecules_one_network_is_trained(model, monkeypatch):
+    monkeypatch.setattr(tuning, "MANY", 40)
+    monkeypatch.setattr(tuning, "_BATCH_OF_MANY", 6)
+    many = regressor(model, estimator="ridge").fit(SMILES, VALUES)
+    tuned = many.property_model_.tuned
+    assert len(tuned.weights["head.bias"]) == 1
+    assert np.square(many.predict(SMILES) - VALUES).mean() < 0.1 * VALUES.var()
+    inside = many.predict_interval(SMILES)
+    assert 0.7 < ((inside[:, 0] <= VALUES) & (inside[:, 1] >= VALUES)).mean() <= 1
 
 
 def test_it_learns_and_leaves_the_model_as_it_was(model):
@@ -132,7 +176,7 @@ def test_models_are_saved_and_predict_the_same(model, tmp_path):
     again = load_model(tmp_path / "fitted").targets[0].model
     blocks = {
         "code": molae.embed(SMILES, model)[:, :12],
-        "graph": np.array([tuning.pack_graph(_graph(each), model.schema) for each in SMILES]),
+        "graph": np.array([packing.pack_graph(_graph(each), model.schema) for each in SMILES]),
     }
     written = read_csv(tmp_path / "out.csv")
     np.testing.assert_allclose(
