@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from molae.batch.dense import DenseBatch
+from molae.batch.schema import Schema
+from molae.nn.mlp import NodeEmbedding
 
 CUTOFF = 6.0
 """Pairs of nodes that are further apart, in Å, do not see each other."""
@@ -30,27 +32,28 @@ class _Pairs(NamedTuple):
 
 
 class SpatialReadout(nn.Module):
-    """A number for each graph, from what its nodes know and how far apart they are; 0 before any training.
+    """A number for each graph, from what its nodes are and know, and how far apart they are; 0 before training.
 
     Distances are the same for a graph and its mirror image, and so is the number.
 
     Args:
         node_width: Channels of what a node knows.
-        edge_types: Number of edge categories.
+        schema: What the graphs carry.
         width: Channels of a node within.
         pair_width: Channels of a pair.
         layers: Rounds of messages.
     """
 
     def __init__(
-        self, node_width: int, edge_types: int, width: int = 128, pair_width: int = 64, layers: int = 4
+        self, node_width: int, schema: Schema, width: int = 128, pair_width: int = 64, layers: int = 4
     ) -> None:
         super().__init__()
         self.start = nn.Linear(node_width, width)
+        self.embed = NodeEmbedding(schema.node_sizes, schema.numbers, width)
         self.radial = nn.Sequential(
             nn.Linear(_GAUSSIANS, pair_width), nn.SiLU(), nn.Linear(pair_width, pair_width)
         )
-        self.bond = nn.Embedding(edge_types, pair_width)
+        self.bond = nn.Embedding(schema.edge_types, pair_width)
         self.layers = nn.ModuleList(_Convolution(width, pair_width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.attention = nn.Linear(width, width)
@@ -65,7 +68,7 @@ class SpatialReadout(nn.Module):
             ValueError: If the graphs have no positions.
         """
         pairs = self._pairs(batch)
-        x = self.start(nodes).flatten(0, 1)
+        x = (self.start(nodes) + self.embed(batch.nodes, batch.numbers)).flatten(0, 1)
         for layer in self.layers:
             x = layer(x, pairs)
         x = self.norm(x).view(*batch.mask.shape, -1)

@@ -23,7 +23,7 @@ def summary():
 @pytest.fixture
 def readout():
     torch.manual_seed(0)
-    return with_generic_weights(SpatialReadout(WIDTH, SCHEMA.edge_types, 24, 12, 2)).double()
+    return with_generic_weights(SpatialReadout(WIDTH, SCHEMA, 24, 12, 2)).double()
 
 
 def read(readout, summary, batch):
@@ -56,7 +56,7 @@ def test_distances_matter_up_to_the_cutoff(readout, summary):
 
 
 def test_it_is_nothing_before_training_and_learns_all_the_same(summary):
-    readout, whole = SpatialReadout(WIDTH, SCHEMA.edge_types).double(), batch()
+    readout, whole = SpatialReadout(WIDTH, SCHEMA).double(), batch()
     found = readout(summary.nodes(whole), whole)
     assert not found.any()
     found.sum().backward()

@@ -207,7 +207,7 @@ def learning_curve(assessment: Assessment, seed: int) -> list[dict[str, float]]:
         fine-tuned networks, which would have to be trained anew for each size.
     """
     data, split, model = assessment.data, assessment.split, assessment.model
-    if model.tuned is not None:
+    if model.tuned:
         return []
     order = np.random.default_rng(seed).permutation(split.train)
     test, truth = data.part(split.test)

@@ -165,7 +165,7 @@ def _report(assessment: Assessment, plan: SplitPlan) -> dict[str, Any]:
                 "train_rows": rows[split.train].tolist(),
                 "test_rows": rows[split.test].tolist(),
             },
-            "fine_tuned": assessment.model.tuned and assessment.model.tuned.share,
+            "fine_tuned": {networks.kind: networks.share for networks in assessment.model.tuned},
             "warnings": warnings(assessment),
             "figures": assessment.figures,
             "baselines": assessment.baselines,

@@ -29,7 +29,7 @@ from molae.apps.properties.heads import (
 )
 from molae.apps.properties.scaling import Blocks, Scaling, fit_scaling
 from molae.apps.properties.splits import folds
-from molae.apps.properties.tuning import TunedNetworks, fine_tune
+from molae.apps.properties.tuning import TunedNetworks, fine_tune, kinds
 from molae.errors import ConfigError, DataError
 from molae.nn.summary import Summary
 from molae.registry import nearest
@@ -144,7 +144,7 @@ class PropertyModel:
         factor: Half the width of an interval in units of the error to expect; 0 for a classification.
         probabilities: From scores to probabilities, or None for a regression.
         training: The training molecules.
-        tuned: Fine-tuned networks to join with the head, or None.
+        tuned: Fine-tuned networks to join with the head, one kind after the other.
     """
 
     task: TaskName
@@ -154,7 +154,7 @@ class PropertyModel:
     factor: float
     probabilities: Probabilities | None
     training: Training
-    tuned: TunedNetworks | None = None
+    tuned: tuple[TunedNetworks, ...] = ()
 
     @property
     def class_count(self) -> int:
@@ -171,8 +171,8 @@ class PropertyModel:
         """
         features = self.scaling(blocks)
         scores = self.head.scores(features)
-        if self.tuned is not None:
-            scores = self.tuned.join(scores, blocks[GRAPHS])
+        for networks in self.tuned:
+            scores = networks.join(scores, blocks[GRAPHS])
         distance, place = self.training.nearest(features)
         rows = self.training.rows[place]
         none = np.empty(0)
@@ -224,23 +224,27 @@ def fit_property(
     features = scaling(blocks)
     head = _fit_head(features, target, scaling, recipe, class_count, {})
     held = _held_out(blocks, target, groups, recipe, class_count, head.tuned())
-    tuned, judged = None, np.ones(len(target), dtype=bool)
+    tuned: list[TunedNetworks] = []
+    judged = np.ones(len(target), dtype=bool)
     if recipe.fine_tune and network is not None:
         graphs, aim = blocks[GRAPHS], target.astype(np.float64)
-        tuned, joined, judged = fine_tune(network, graphs, aim, groups, held.scores, FOLDS, recipe.seed)
-        held = replace(held, scores=joined)
+        for kind in kinds(network.schema, len(target)):
+            found = fine_tune(network, kind, graphs, aim, groups, held.scores, FOLDS, recipe.seed)
+            held = replace(held, scores=found.scores)
+            judged &= found.judged
+            tuned += [found.networks] if found.networks else []
     errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
     numbers = np.arange(len(target)) if rows is None else rows
     training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
     if task == "classification":
         probabilities = fit_probabilities(held.scores[judged], target[judged], class_count)
-        return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training, tuned)
+        return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training, tuple(tuned))
     spread = held.spread
     if spread is None:
         errors, spread = training.errors, training.difficulty(training.points, itself=True)
         judged = np.isin(training.rows, numbers[judged])
     factor = conformal_factor(errors[judged], np.maximum(spread[judged], 1e-12), recipe.coverage)
-    return PropertyModel(task, recipe, scaling, head, factor, None, training, tuned)
+    return PropertyModel(task, recipe, scaling, head, factor, None, training, tuple(tuned))
 
 
 def fit_scores(

@@ -27,7 +27,7 @@ from molae.errors import CheckpointError, DataError
 
 DESCRIPTION = "property_model.json"
 ARRAYS = "arrays.safetensors"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _PACKAGES = ("molae", "rdkit", "scikit-learn", "numpy", "torch")
 
@@ -217,6 +217,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
     missing = {"features", "targets", "arrays_sha256"} - set(description)
     if missing:
         raise CheckpointError(f"{folder / DESCRIPTION} is corrupt: it has no {', '.join(sorted(missing))}")
+    if found < FORMAT_VERSION and any(each.get("fine_tuned") for each in description["targets"]):
+        raise CheckpointError(f"{folder} was fine-tuned by an older molae (format {found}): fit it again")
     return description
 
 
@@ -228,8 +230,8 @@ def _take_apart(target: FittedTarget) -> tuple[dict[str, np.ndarray], dict[str, 
     arrays |= {"training/errors": training.errors, "training/rows": training.rows}
     if model.probabilities is not None:
         arrays |= {f"probabilities/{name}": getattr(model.probabilities, name) for name in ("bias", "prior")}
-    if model.tuned is not None:
-        arrays |= {f"tuned/{name}": value for name, value in model.tuned.weights.items()}
+    for networks in model.tuned:
+        arrays |= {f"{networks.kind}/{name}": value for name, value in networks.weights.items()}
     return arrays, {
         "name": target.name,
         "task": model.task,
@@ -241,7 +243,7 @@ def _take_apart(target: FittedTarget) -> tuple[dict[str, np.ndarray], dict[str, 
         "probability_scale": model.probabilities.scale if model.probabilities else None,
         "typical_distance": training.typical,
         "training_molecules": len(training.points),
-        "fine_tuned": model.tuned and model.tuned.described(),
+        "fine_tuned": [networks.described() for networks in model.tuned],
     }
 
 
@@ -251,8 +253,6 @@ def _put_together(description: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     training = _with_prefix(arrays, "training/")
     scale = description["probability_scale"]
     factor = description["interval_factor"]
-    # Models of the first format have no word of it.
-    tuned = description.get("fine_tuned")
     model = PropertyModel(
         task=description["task"],
         recipe=recipe,
@@ -269,7 +269,10 @@ def _put_together(description: Mapping[str, Any], arrays: Mapping[str, np.ndarra
             scaling.kept_sizes[0],
             description["typical_distance"],
         ),
-        tuned=tuned and TunedNetworks.from_described(tuned, _with_prefix(arrays, "tuned/")),
+        tuned=tuple(
+            TunedNetworks.from_described(each, _with_prefix(arrays, f"{each['kind']}/"))
+            for each in description.get("fine_tuned") or ()
+        ),
     )
     return FittedTarget(description["name"], tuple(description["classes"]), model)
 

@@ -49,7 +49,7 @@ def model():
 def _short(monkeypatch):
     monkeypatch.setattr(tuning, "_EPOCHS", 12)
     monkeypatch.setattr(tuning, "_EPOCHS_BETWEEN", 6)
-    monkeypatch.setattr(tuning, "_RATE", 5e-3)
+    monkeypatch.setattr(tuning, "_RATES", {"summary": 5e-3, "distances": 1e-3})
     monkeypatch.setattr(tuning, "_BATCH", 6)
     monkeypatch.setattr(tuning, "_AVERAGED", 0.8)
     monkeypatch.setattr("molae.apps.properties.model.FOLDS", 2)
@@ -79,7 +79,6 @@ def test_packed_graphs_keep_their_positions():
 
 
 def test_distances_are_learned_where_the_model_reads_positions(monkeypatch):
-    monkeypatch.setattr(tuning, "_RATE", 1e-3)
     monkeypatch.setattr(tuning, "_EPOCHS", 24)
     torch.manual_seed(0)
     random = np.random.default_rng(0)
@@ -89,22 +88,21 @@ def test_distances_are_learned_where_the_model_reads_positions(monkeypatch):
     length = np.array([np.linalg.norm(graph.pos[0] - graph.pos[5]) for graph in graphs])
     rows = np.array([packing.pack_graph(graph, SCHEMA) for graph in graphs])
     groups, scores = random.permutation(len(graphs)), np.full((len(graphs), 1), length.mean())
-    tuned = tuning.fine_tune(summary, rows, length, groups, scores, 2, seed=0)
+    tuned = tuning.fine_tune(summary, "distances", rows, length, groups, scores, 2, seed=0)
     assert tuned.judged.all()
     assert np.square(tuned.scores[:, 0] - length).mean() < 0.5 * length.var()
-    again = tuning.fine_tune(summary, rows, length, groups, scores, 2, seed=0)
+    again = tuning.fine_tune(summary, "distances", rows, length, groups, scores, 2, seed=0)
     np.testing.assert_array_equal(again.scores, tuned.scores)
     described = json.loads(json.dumps(tuned.networks.described()))
     stored = tuning.TunedNetworks.from_described(described, tuned.networks.weights)
     np.testing.assert_array_equal(stored.join(scores, rows), tuned.networks.join(scores, rows))
 
 
-def test_of_very_many_molecules_one_network_is_trained(model, monkeypatch):
+def test_of_very_many_molecules_two_networks_are_trained(model, monkeypatch):
     monkeypatch.setattr(tuning, "MANY", 40)
     monkeypatch.setattr(tuning, "_BATCH_OF_MANY", 6)
     many = regressor(model, estimator="ridge").fit(SMILES, VALUES)
-    tuned = many.property_model_.tuned
-    assert len(tuned.weights["head.bias"]) == 1
+    assert [len(networks) for networks in many.property_model_.tuned] == [2]
     assert np.square(many.predict(SMILES) - VALUES).mean() < 0.1 * VALUES.var()
     inside = many.predict_interval(SMILES)
     assert 0.7 < ((inside[:, 0] <= VALUES) & (inside[:, 1] >= VALUES)).mean() <= 1
@@ -115,7 +113,7 @@ def test_it_learns_and_leaves_the_model_as_it_was(model):
     smiles, others = SMILES[::2], SMILES[1::2]
     tuned = regressor(model, estimator="ridge").fit(smiles, VALUES[::2])
     error = np.square(tuned.predict(others) - VALUES[1::2]).mean()
-    assert tuned.property_model_.tuned.share > 0
+    assert [networks.kind for networks in tuned.property_model_.tuned] == ["summary"]
     assert error < 0.1 * VALUES.var()
     assert (tuned.predict_interval(others)[:, 1] > tuned.predict(others)).all()
     for name, values in model.state_dict().items():
@@ -133,7 +131,7 @@ def test_networks_that_do_not_help_are_left_out(model):
     noise = np.random.default_rng(0).normal(size=len(SMILES))
     found = regressor(model).fit(SMILES, noise)
     frozen = regressor(model, fine_tune=False).fit(SMILES, noise)
-    if found.property_model_.tuned is None:
+    if not found.property_model_.tuned:
         np.testing.assert_array_equal(found.predict(SMILES), frozen.predict(SMILES))
     found, frozen = np.arange(6.0)[None], np.arange(6.0)
     assert tuning._choose(found + 1, frozen, frozen) == (0, 0.0)
@@ -168,9 +166,9 @@ def test_models_are_saved_and_predict_the_same(model, tmp_path):
     stored = load_model(tmp_path / "fitted")
     assert stored.blocks == ("code", "graph")
     assert any(each.model.tuned for each in stored.targets)
-    assert [each["fine_tuned"] is not None for each in report["targets"]]
+    assert any(each["fine_tuned"].get("summary") for each in report["targets"])
     description = json.loads((tmp_path / "fitted" / "property_model.json").read_text())
-    assert description["format_version"] == 2
+    assert description["format_version"] == 3
     found = predict_file(tmp_path / "fitted", Source(table), tmp_path / "out.csv", device="cpu")
     assert found.ok == len(SMILES)
     again = load_model(tmp_path / "fitted").targets[0].model
