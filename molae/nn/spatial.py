@@ -32,7 +32,7 @@ class _Pairs(NamedTuple):
 
 
 class SpatialReadout(nn.Module):
-    """A number for each graph, from what its nodes are and know, and how far apart they are; 0 before training.
+    """A number for each graph, from its nodes, what they know, and how far apart they are; 0 before training.
 
     Distances are the same for a graph and its mirror image, and so is the number.
 

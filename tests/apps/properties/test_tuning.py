@@ -23,7 +23,7 @@ from molae.apps.rows import Source
 from molae.autoencoder import Autoencoder, AutoencoderConfig
 from molae.batch.collate import collate
 from molae.checkpoint import save_checkpoint
-from molae.errors import ConfigError
+from molae.errors import CheckpointError, ConfigError
 from molae.nn.summary import Summary, SummaryConfig
 from molae.testing import ISOMER_SCHEMA, SCHEMA, asymmetric_graphs, isomers
 from molae.testing.fixtures import molecule
@@ -180,6 +180,10 @@ def test_models_are_saved_and_predict_the_same(model, tmp_path):
     np.testing.assert_allclose(
         again.predict(blocks).value, written["size_predicted"].to_numpy(), rtol=1e-4, atol=1e-5
     )
+    description["format_version"] = 2
+    (tmp_path / "fitted" / "property_model.json").write_text(json.dumps(description))
+    with pytest.raises(CheckpointError, match="older molae"):
+        load_model(tmp_path / "fitted")
 
 
 def _graph(smiles):
