@@ -219,6 +219,9 @@ def conformers(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Most molecules, at even distances from the file.")
     ] = None,
+    per_reference: Annotated[
+        int, typer.Option("--per-reference", min=1, help="Samples for each reference of a molecule.")
+    ] = 2,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds.")] = 1,
     posebusters: Annotated[
         int,
@@ -235,9 +238,9 @@ def conformers(
 ) -> None:
     """Measure how well sampled conformers cover reference ensembles, beside ETKDGv3.
 
-    2 K samples for K references of a molecule; a file with more has as many drawn at random. Generators see
-    the isomeric SMILES alone. Prints a table of coverage (in per cent, below 0.5, 0.75 and 1 angstrom) and
-    average minimum RMSD, and writes JSON.
+    2 K samples for K references of a molecule, unless told; a file with more has as many drawn at random.
+    Generators see the isomeric SMILES alone. Prints a table of coverage (in per cent, below 0.5, 0.75 and
+    1 angstrom) and average minimum RMSD, and writes JSON.
     """
     from molae.apps.conformers.evaluate import evaluate_conformers
     from molae.cli.terminal import Terminal
@@ -254,6 +257,7 @@ def conformers(
             models=_parted(model),
             baselines=_parted(baselines),
             limit=limit,
+            per_reference=per_reference,
             seed=seed,
             seeds=seeds,
             posebusters=posebusters,

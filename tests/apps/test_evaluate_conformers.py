@@ -122,6 +122,15 @@ def test_of_more_samples_twice_the_references_are_drawn(references: Path, tmp_pa
     assert report["methods"]["many"]["deviation"]["amr_recall_mean"] >= 0
 
 
+def test_more_samples_for_each_reference_on_request(references: Path, tmp_path: Path) -> None:
+    many = write(tmp_path / "many.sdf", [("xylene", mol, {}) for mol in ensemble(SMILES["xylene"], 9)])
+    report = evaluate_conformers(references, {"many": many}, baselines=["etkdg"], per_reference=5)
+    assert report["samples_per_reference"] == 5
+    figures = {name: method["figures"] for name, method in report["methods"].items()}
+    assert figures["many"]["samples"] == 5
+    assert figures["etkdg"]["samples"] == 5 * sum(COUNTS.values())
+
+
 def test_seeds_workers_and_limits(references: Path) -> None:
     alone = evaluate_conformers(references, baselines=["etkdg", "etkdg-mmff"], seeds=2, limit=2)
     shared = evaluate_conformers(

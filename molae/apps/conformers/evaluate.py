@@ -98,10 +98,12 @@ class Protocol:
     Attributes:
         methods: Names of generators, with `-mmff` behind where their conformers are relaxed.
         seeds: Seeds of the samples.
+        per_reference: Samples for each reference.
     """
 
     methods: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
+    per_reference: int = 2
 
 
 @dataclass
@@ -122,6 +124,7 @@ def evaluate_conformers(
     models: Sequence[str] = (),
     baselines: Sequence[str] = BASELINES,
     limit: int | None = None,
+    per_reference: int = 2,
     seed: int = 0,
     seeds: int = 1,
     posebusters: int = 0,
@@ -131,9 +134,9 @@ def evaluate_conformers(
 ) -> dict[str, Any]:
     """Measures samples of conformers against reference ensembles, and baselines in the same run.
 
-    For a molecule with K references, 2 K samples count: generators make as many, and of a file that has
-    more, 2 K are drawn at random, because the first ones of a sorted file would be a choice. Generators get
-    the isomeric SMILES of the references, never their coordinates.
+    For a molecule with K references, 2 K samples count unless told otherwise: generators make as many, and of
+    a file that has more, 2 K are drawn at random, because the first ones of a sorted file would be a choice.
+    Generators get the isomeric SMILES of the references, never their coordinates.
 
     Args:
         references: SD file of reference conformers (see `molae.apps.conformers.ensembles.read_references`).
@@ -142,6 +145,7 @@ def evaluate_conformers(
         models: Generators to measure, by name; `-mmff` behind a name for relaxed conformers.
         baselines: Generators that the others are compared with.
         limit: Most molecules, taken at even distances from the file; None for all.
+        per_reference: Samples for each reference; 2 in the published protocols.
         seed: First seed of the samples, and that of the bootstrap.
         seeds: Number of seeds.
         posebusters: Molecules, at even distances, of which PoseBusters judges one sample a method.
@@ -150,7 +154,7 @@ def evaluate_conformers(
         progress: Told after every few molecules.
     Returns:
         The report, as JSON can hold it: `protocol`, `data`, `molecules`, `references`, `left_out` (records
-        by kind), `seeds`; for each of `methods` the `figures` (see
+        by kind), `samples_per_reference`, `seeds`; for each of `methods` the `figures` (see
         `molae.metrics.conformers.summarise_ensembles`; mean over the seeds, null where there is nothing to
         average), `deviation` over the seeds, `failures` by kind, `by_etkdg`, `seconds` of processor time
         and `conformers_per_second`, and `against` each baseline the paired intervals; `by_molecule`, the
@@ -160,7 +164,7 @@ def evaluate_conformers(
         ConfigError: If an option does not fit.
     """
     files = dict(samples or {})
-    protocol = Protocol((*models, *baselines), tuple(range(seed, seed + seeds)))
+    protocol = Protocol((*models, *baselines), tuple(range(seed, seed + seeds)), per_reference)
     _check(protocol, files)
     require_checks(posebusters > 0, strain > 0)
     read = read_references(references, minima)
@@ -181,6 +185,7 @@ def evaluate_conformers(
         "molecules": len(chosen),
         "references": sum(len(each.conformers) for each in chosen),
         "left_out": dict(read.left_out),
+        "samples_per_reference": protocol.per_reference,
         "seeds": list(protocol.seeds),
         "methods": {name: _report(name, found, protocol.seeds, baselines) for name in names},
         "by_molecule": [_molecule(place, each, found, names, protocol) for place, each in enumerate(chosen)],
@@ -201,7 +206,7 @@ def run_task(task: Task, protocol: Protocol) -> dict[tuple[str, int], Run]:
     for name, binaries in task.samples.items():
         for seed in protocol.seeds:
             random = np.random.default_rng(seed)
-            count = min(2 * len(references), len(binaries))
+            count = min(protocol.per_reference * len(references), len(binaries))
             drawn = sorted(random.choice(len(binaries), count, replace=False).tolist()) if count else []
             mols = [from_binary(binaries[place]) for place in drawn]
             checked = _check_first(mols, task) if seed == protocol.seeds[0] else None
@@ -223,7 +228,7 @@ def _generate(
             mol, _ = read_whole(as_source(task.smiles))
             if name not in made:
                 start = process_time()
-                request = Request(2 * len(references), seed)
+                request = Request(protocol.per_reference * len(references), seed)
                 made[name] = sample_conformers(mol, open_generator(name), request), process_time() - start
             sampled, seconds = made[name]
             if method != name:

@@ -89,7 +89,7 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         coverage: Share of the intervals that should hold the truth.
         groups: What is held out together to calibrate the intervals: molecules of one `scaffold`, so that
             they hold for new scaffolds; or only repeated ones (`random`), for molecules like those fitted on.
-        fine_tune: Whether networks of the model's summary are taught the property too: minutes, not seconds.
+        fine_tune: Whether networks that start from the model's summary are trained too: minutes, not seconds.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         num_workers: Further processes that read molecules and make conformers.
