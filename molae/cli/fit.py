@@ -72,7 +72,7 @@ TimeColumn = Annotated[
 TestSize = Annotated[float, typer.Option("--test-size", help="Share of the molecules that test.")]
 FineTune = Annotated[
     bool,
-    typer.Option("--fine-tune", help="Train networks on the targets too, from the model's summary on: minutes."),
+    typer.Option("--fine-tune", help="Train networks too, which start from the model's summary: minutes."),
 ]
 TaskOption = Annotated[TaskName, typer.Option("--task", help="What the targets are; auto looks at them.")]
 

@@ -183,8 +183,8 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
             the decision; probabilities are those of the training molecules all the same.
         groups: What is held out together to calibrate: molecules of one `scaffold`, or only repeated ones
             (`random`).
-        fine_tune: Whether networks of the model's summary are taught the classes too, two of them: minutes,
-            not seconds.
+        fine_tune: Whether networks that start from the model's summary are trained too, on two classes:
+            minutes, not seconds.
         batch_size: Molecules that the model takes at once.
         device: `auto`, `cpu` or `cuda`.
         num_workers: Further processes that read molecules and make conformers.

@@ -56,8 +56,8 @@ class Recipe:
         class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`).
         coverage: Share of the intervals that should hold the truth.
         seed: Seed of all that is random.
-        fine_tune: Whether networks of the summary are taught the property too (see
-            `molae.apps.properties.tuning`); of two classes, with the Gaussian process alone.
+        fine_tune: Whether networks that start from the summary are trained too (see
+            `molae.apps.properties.tuning`); on two classes, with the Gaussian process alone.
     """
 
     features: str = "code+descriptors+ecfp"
