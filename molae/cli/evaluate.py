@@ -343,7 +343,7 @@ def _print_methods(target: dict[str, Any], report: dict[str, Any]) -> None:
     figures = [name for name in _SHOWN if any(name in found["mean"] for found in target["methods"].values())]
     table.add_column("method", overflow="fold")
     for name in figures:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
     for method, found in target["methods"].items():
         table.add_row(method, *(_spread(found, name) for name in figures))
     Console().print(table)

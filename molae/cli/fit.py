@@ -175,7 +175,7 @@ def _print_table(target: dict[str, Any]) -> None:
     table = Table(title=f"{target['name']}: {target['task']}, {split['kind']} split, {counts}")
     table.add_column("method", overflow="fold")
     for name in target["figures"]:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
     for method, figures in {"molae": target["figures"], **target["baselines"]}.items():
         table.add_row(method, *(_shown(figures.get(name)) for name in target["figures"]))
     Console().print(table)
