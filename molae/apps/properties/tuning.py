@@ -51,7 +51,7 @@ _ROWS_AT_ONCE = 256
 
 
 def kinds(schema: Schema, count: int) -> tuple[Kind, ...]:
-    """What is trained on so many molecules. Very many need no start but know distances better."""
+    """What is trained on so many molecules; of very many, distances teach what the summary would."""
     if not schema.coordinates:
         return ("summary",)
     return ("distances",) if count > MANY else ("summary", "distances")
