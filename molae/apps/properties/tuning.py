@@ -39,6 +39,8 @@ Kind = Literal["summary", "distances"]
 """What is trained: the network of the summary, or one on distances."""
 MANY = 20_000
 """Of more molecules, few networks are trained, in larger batches."""
+MOST_MOLECULES = 200_000
+"""Of more molecules, so many random ones are trained on."""
 
 _EPOCHS = 24
 _EPOCHS_BETWEEN = 4  # after so many, networks are tried on what they have not seen
@@ -230,6 +232,8 @@ def fine_tune(
     for number, (fitted, held) in enumerate(parts):
         logger.info("fine-tuning network %d of %d (%s)", number + 1, len(parts), kind)
         random = np.random.default_rng((seed, number))
+        if len(fitted) > MOST_MOLECULES:
+            fitted = np.sort(random.permutation(fitted)[:MOST_MOLECULES])
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(int(random.integers(2**31)))
             tuned = _NETWORKS[kind](copy.deepcopy(start))

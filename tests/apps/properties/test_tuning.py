@@ -105,6 +105,9 @@ def test_of_very_many_molecules_two_networks_are_trained(model, monkeypatch):
     assert [len(networks) for networks in many.property_model_.tuned] == [2]
     assert np.square(many.predict(SMILES) - VALUES).mean() < 0.1 * VALUES.var()
     inside = many.predict_interval(SMILES)
+    monkeypatch.setattr(tuning, "MOST_MOLECULES", 30)
+    fewer = regressor(model, estimator="ridge").fit(SMILES, VALUES)
+    assert not np.array_equal(fewer.predict(SMILES), many.predict(SMILES))
     assert 0.7 < ((inside[:, 0] <= VALUES) & (inside[:, 1] >= VALUES)).mean() <= 1
 
 
