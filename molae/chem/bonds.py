@@ -56,6 +56,5 @@ def read_bonds(smiles: Sequence[str]) -> Bonds:
     unsigned = np.where(aromatic[first] & aromatic[second], _AROMATIC, _SINGLE)
     kind = np.where((sign == 0) | (sign == _DIRECTION), unsigned, sign)
     graph = text.graph[first]
-    start = np.searchsorted(text.graph, np.arange(len(smiles)))
-    rows = np.stack([first - start[graph], second - start[graph], kind], axis=1)
+    rows = np.stack([text.own_numbers(first), text.own_numbers(second), kind], axis=1)
     return Bonds(np.bincount(graph, minlength=len(smiles)), rows[np.argsort(graph, kind="stable")])

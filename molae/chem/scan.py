@@ -34,8 +34,8 @@ class Text(NamedTuple):
 
     def own_numbers(self, atoms: Int[np.ndarray, " a"]) -> Int[np.ndarray, " a"]:
         """Atoms, numbered within their molecules."""
-        graph = self.graph[atoms]
-        return atoms - np.searchsorted(self.graph, graph)
+        start = np.searchsorted(self.graph, np.arange(self.graph.max(initial=-1) + 1))
+        return atoms - start[self.graph[atoms]]
 
 
 def scan(smiles: Sequence[str]) -> Text:
