@@ -202,7 +202,7 @@ def try_line(source: Source, schema: Schema) -> LineSample | RowError:
 
 
 def _read_line(source: Source, schema: Schema) -> LineSample:
-    prepared = _prepare(source, schema)
+    prepared = _prepare(source, schema, to_write=True)
     return LineSample(write_line(prepared.mol, schema.max_nodes), prepared.notes)
 
 
@@ -240,9 +240,9 @@ def first_conformers(read: Sequence[list[Molecule] | RowError]) -> list[Molecule
     return [each if isinstance(each, RowError) else each[0] for each in read]
 
 
-def _prepare(source: Source, schema: Schema) -> Prepared:
+def _prepare(source: Source, schema: Schema, to_write: bool = False) -> Prepared:
     if isinstance(source, str) and not schema.coordinates and not schema.hydrogens:
-        return prepare_smiles(source)
+        return prepare_smiles(source, to_write)
     return prepare(parse_source(source), schema.hydrogens, schema.coordinates)
 
 

@@ -35,6 +35,10 @@ _UNTOUCHED.removeHs = False  # type: ignore[assignment]
 # The steps that nothing in a plain SMILES is for: bonds to metals, and axes.
 _NEEDLESS = Chem.SANITIZE_CLEANUP_ORGANOMETALLICS | Chem.SANITIZE_CLEANUPATROPISOMERS
 _STEPS = Chem.SANITIZE_ALL & ~_NEEDLESS
+# The steps that serve stereo, or what is not written.
+_UNWRITTEN = Chem.SANITIZE_SETCONJUGATION | Chem.SANITIZE_SETHYBRIDIZATION | Chem.SANITIZE_CLEANUPCHIRALITY
+_STEPS_TO_WRITE = _STEPS & ~_UNWRITTEN
+_STEREO = re.compile(r"[@/\\]")
 # What may stand for a dummy atom. Among aromatic atoms, RDKit tries all kinds of bonds to each: that takes
 # twice as long for every further one, hours for thirty.
 _DUMMY = re.compile(r"\*|#0")
@@ -122,7 +126,7 @@ def prepare(mol: Chem.Mol, hydrogens: bool = False, coordinates: bool = True) ->
     return Prepared(mol, tuple(notes))
 
 
-def prepare_smiles(text: str | None) -> Prepared:
+def prepare_smiles(text: str | None, to_write: bool = False) -> Prepared:
     """Makes of a SMILES the molecule that a model without coordinates sees.
 
     The same as `prepare(parse_smiles(text), coordinates=False)`, but several times faster for a plain SMILES,
@@ -130,6 +134,8 @@ def prepare_smiles(text: str | None) -> Prepared:
 
     Args:
         text: The SMILES, or None where the row has none.
+        to_write: Whether the molecule is for nothing but a SMILES to be written, so that its bonds need not
+            know whether they are conjugated, nor its atoms how they are hybridised.
     Returns:
         The molecule, and notes.
     Raises:
@@ -137,15 +143,15 @@ def prepare_smiles(text: str | None) -> Prepared:
     """
     smiles, extension = _split(text)
     if not extension and len(smiles) <= MAX_CHARACTERS and _PLAIN.fullmatch(smiles):
-        mol = _parse_plain(smiles)
+        mol = _parse_plain(smiles, to_write and not _STEREO.search(smiles))
         if mol is not None:
             _require_atoms(mol)
             return Prepared(mol)
     return prepare(parse_smiles(text), coordinates=False)
 
 
-def _parse_plain(smiles: str) -> Chem.Mol | None:
-    """The molecule of a plain SMILES; None where RDKit refuses it.
+def _parse_plain(smiles: str, to_write: bool) -> Chem.Mol | None:
+    """The molecule of a plain SMILES, `to_write` only where it has no stereo; None where RDKit refuses it.
 
     RDKit does the same steps by itself, and then looks for centres that are left open, which nobody asks for,
     as it looks for bonds to metals before.
@@ -155,10 +161,14 @@ def _parse_plain(smiles: str) -> Chem.Mol | None:
         if mol is None:
             return None
         try:
-            Chem.SanitizeMol(mol, _STEPS)
+            Chem.SanitizeMol(mol, _STEPS_TO_WRITE if to_write else _STEPS)
         except (Chem.MolSanitizeException, ValueError):
             return None
-        Chem.AssignStereochemistry(mol, cleanIt=True)
+        if to_write:
+            # Else RDKit would look for stereo before it writes.
+            mol.SetIntProp("_StereochemDone", 1)
+        else:
+            Chem.AssignStereochemistry(mol, cleanIt=True)
     return mol
 
 

@@ -6,6 +6,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdDistGeom
 
 from molae.chem.parse import MAX_ATOMS, MAX_CHARACTERS, Prepared, parse_smiles, prepare, prepare_smiles
+from molae.chem.written import write
 from molae.errors import RowError
 
 
@@ -218,6 +219,8 @@ def test_a_smiles_is_prepared_the_short_way_as_the_long_way(smiles: str) -> None
     short, long = prepare_smiles(smiles), prepare(parse_smiles(smiles), coordinates=False)
     assert short.notes == long.notes
     assert Chem.MolToSmiles(short.mol, canonical=False) == Chem.MolToSmiles(long.mol, canonical=False)
+    bare = prepare_smiles(smiles, to_write=True)
+    assert (bare.notes, write(bare.mol)) == (long.notes, write(long.mol))
 
 
 @pytest.mark.parametrize(
