@@ -56,6 +56,15 @@ def conformers(
             "--prune-rmsd", metavar="R", help="Least heavy-atom RMSD between two conformers, in angstrom."
         ),
     ] = None,
+    of: Annotated[
+        int | None,
+        typer.Option(
+            "--of",
+            min=1,
+            metavar="M",
+            help="Draw M, relax them by MMFF94s, and keep the -n lowest that differ; needs --relax.",
+        ),
+    ] = None,
     enumerate_stereo: Annotated[
         bool,
         typer.Option(
@@ -105,7 +114,7 @@ def conformers(
         summary = conformers_file(
             source,
             output,
-            Request(n, seed, relax.value, prune_rmsd, time_limit),
+            Request(n, seed, relax.value, prune_rmsd, time_limit, of),
             model,
             enumerate_stereo=enumerate_stereo,
             on_error=on_error.value,

@@ -199,7 +199,8 @@ def conformers(
         typer.Option(
             "--model",
             metavar="NAMES",
-            help="Generators to measure, parted by commas; NAME-mmff for conformers relaxed by MMFF94s.",
+            help="Generators to measure, parted by commas; NAME-mmff for conformers relaxed by MMFF94s, "
+            "NAME-lowest for the lowest that differ of four times as many.",
         ),
     ] = "",
     baselines: Annotated[

@@ -46,8 +46,17 @@ def prepare(
         ),
     ] = Level.mmff,
     n: Annotated[
-        int, typer.Option("-n", "--embeddings", min=1, help="ETKDGv3 embeddings of a molecule.")
+        int,
+        typer.Option("-n", "--embeddings", min=1, help="Conformers of a molecule that are relaxed."),
     ] = 30,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|PATH",
+            help="What makes the conformers that are relaxed: etkdg, for RDKit's ETKDGv3, or a model.",
+        ),
+    ] = "etkdg",
     most: Annotated[
         int | None,
         typer.Option("--most", min=1, help="Most conformers of a molecule.", show_default="10; all given"),
@@ -125,6 +134,7 @@ def prepare(
     source = Source(input, smiles_column, id_column, num_workers, seed, parse_shard(shard), engine.value)
     recipe = default_recipe(
         level.value,
+        model,
         n=n,
         most=most,
         window=window,

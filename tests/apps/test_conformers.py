@@ -13,7 +13,7 @@ from molae.apps.conformers.isomers import read_whole, sample_isomers, try_isomer
 from molae.apps.conformers.sampled import Request, sample_conformers
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.isomers import keep_configurations, with_positions
-from molae.errors import MolaeError, RowError
+from molae.errors import ConfigError, MolaeError, RowError
 
 IBUPROFEN = "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O"
 
@@ -70,6 +70,21 @@ def test_relaxed_conformers_are_sorted_and_pruned() -> None:
     assert energies == sorted(energies)
     assert 1 < len(energies) <= 8
     assert molae.conformers("CCCCO", n=8, relax="mmff", prune_rmsd=9.0).GetNumConformers() == 1
+
+
+def test_of_more_conformers_the_lowest_that_differ_are_kept() -> None:
+    def energies(**options: int) -> list[float]:
+        mol = molae.conformers("CCCCCO", relax="mmff", **options)  # type: ignore[arg-type]
+        return [conformer.GetDoubleProp("molae_energy_kcal_mol") for conformer in mol.GetConformers()]
+
+    every, lowest = energies(n=40), energies(n=5, of=40)
+    assert len(set(np.round(lowest, 2))) == len(lowest) == 5
+    assert lowest[0] == min(every)
+    assert len(energies(n=40, of=40)) < 40
+    with pytest.raises(ConfigError, match="of: expected at least n, 5, got 4"):
+        molae.conformers("CCCCCO", n=5, of=4, relax="mmff")
+    with pytest.raises(ConfigError, match="of: the lowest are known of relaxed"):
+        molae.conformers("CCCCCO", n=5, of=9)
 
 
 def test_open_stereo_is_picked_by_the_seed_or_enumerated() -> None:

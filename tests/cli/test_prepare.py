@@ -74,6 +74,18 @@ def test_ensembles_keep_stereo_and_hold_distinct_conformers_by_energy(rows: Path
     assert len(found[1].positions) > 2
 
 
+def test_a_model_makes_the_conformers_that_are_relaxed(rows: Path) -> None:
+    rows.write_text("OCCNC(=O)c1ccccc1\n")
+    assert invoke(rows, "-n", 6, "-o", "a.parquet")[0] == 0
+    assert invoke(rows, "-n", 6, "--model", "conformer", "-o", "b.parquet")[0] == 0
+    by_etkdg, by_model = read("a.parquet")[1], read("b.parquet")[1]
+    assert by_model.level == "MMFF94s"
+    assert not np.array_equal(by_etkdg.positions, by_model.positions)
+    code, err = invoke(rows, "--model", "graph", "-o", "c.parquet")
+    assert code == 2
+    assert "graph is no model of conformers" in err
+
+
 def test_window_and_most_limit_what_is_kept(rows: Path) -> None:
     rows.write_text("CCCCO\n")
     assert invoke(rows, "-n", 8, "-o", "all.parquet")[0] == 0

@@ -20,6 +20,7 @@ def conformers(
     relax: Relax = "none",
     prune_rmsd: float | None = None,
     time_limit: float | None = None,
+    of: int | None = None,
 ) -> Chem.Mol:
     """Makes conformers of a molecule, all of the isomer that it says.
 
@@ -31,6 +32,8 @@ def conformers(
         relax: `none`, `mmff` (MMFF94s) or `gfn2` (GFN2-xTB, which needs tblite).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds after which nothing further is begun; None for no limit.
+        of: Conformers that are drawn and relaxed by MMFF94s, of which the `n` lowest that differ are kept;
+            None for `n`, all of which are kept.
     Returns:
         The molecule with all hydrogens, atoms of the input first, and up to `n` conformers in Å, by energy
         where relaxed. Each conformer has the property `molae_generator`, how it was made, and
@@ -43,7 +46,7 @@ def conformers(
     >>> mol.GetNumConformers(), mol.GetNumAtoms()
     (3, 13)
     """
-    request = Request(n, seed, relax, prune_rmsd, time_limit)
+    request = Request(n, seed, relax, prune_rmsd, time_limit, of)
     check_request(request)
     isomer = sample_isomers(as_source(molecule), open_generator(model, time_limit), request)[0]
     sampled = isomer.sampled

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
-from molae.apps.conformers.generator import EtkdgGenerator
+from molae.apps.conformers.generator import ETKDG, open_generator
 from molae.apps.conformers.isomers import sample_isomers
-from molae.apps.conformers.sampled import Request, Sampled, relax_sampled
+from molae.apps.conformers.sampled import SAME_MINIMUM, Request, Sampled, relax_sampled
 from molae.apps.molecules import Source
 from molae.chem.connectivity import require_connectivity
 from molae.chem.gfn2 import require_gfn2
@@ -25,26 +25,26 @@ from molae.io.ensembles import StoredEnsemble, read_explicit_smiles, to_fixed_po
 
 Level = Literal["mmff", "gfn2", "given"]
 
-# Least RMSD between conformers of a level, in Å: what one minimum is depends on how well it is found.
-_PRUNE_RMSD = {"mmff": 0.3, "gfn2": 0.125}
-
 
 @dataclass(frozen=True)
 class Recipe:
     """How ensembles are made.
 
     Attributes:
-        level: `mmff`, ETKDGv3 and MMFF94s (UFF where it lacks parameters); `gfn2`, the lowest of those
-            relaxed by GFN2-xTB; `given`, the conformers of the input as they are.
-        n: Embeddings of a molecule.
+        level: `mmff`, conformers relaxed by MMFF94s (UFF where it lacks parameters); `gfn2`, the lowest of
+            those relaxed by GFN2-xTB; `given`, the conformers of the input as they are.
+        model: What makes the conformers that are relaxed (see
+            `molae.apps.conformers.generator.open_generator`).
+        n: Conformers of a molecule that are relaxed.
         most: Most conformers that are kept, and relaxed by GFN2-xTB; None for all.
         window: Highest energy above the lowest, in kcal/mol; None for any.
         prune_rmsd: Least symmetry-aware heavy-atom RMSD between two conformers, in Å; None for no pruning.
-        seed: Seed of the embeddings, and of the isomer where stereo is open.
+        seed: Seed of the conformers, and of the isomer where stereo is open.
         time_limit: Seconds for a molecule; one that takes longer fails. None for no limit.
     """
 
     level: Level = "mmff"
+    model: str = ETKDG
     n: int = 30
     most: int | None = 10
     window: float | None = 10.0
@@ -53,7 +53,7 @@ class Recipe:
     time_limit: float | None = 600.0
 
 
-def default_recipe(level: Level, **settings: object) -> Recipe:
+def default_recipe(level: Level, model: str = ETKDG, **settings: float | None) -> Recipe:
     """A recipe whose settings, where they are None, are those that suit the level.
 
     Conformers that are given are all kept, unless a setting says otherwise. GFN2-xTB counts conformers as
@@ -61,22 +61,27 @@ def default_recipe(level: Level, **settings: object) -> Recipe:
 
     Args:
         level: The level.
+        model: What makes the conformers.
         settings: Other settings by name.
     Returns:
         The recipe.
     Raises:
-        ConfigError: If a setting is out of range, or the level unknown or not installed.
+        CheckpointError: If there is no such model, or it is damaged.
+        ConfigError: If a setting is out of range, the level unknown or not installed, or the model of another
+            kind.
     """
     if level not in get_args(Level):
         raise ConfigError(f"level: expected one of {', '.join(get_args(Level))}, got {level!r}")
-    base = Recipe(level, prune_rmsd=_PRUNE_RMSD.get(level))
+    base = Recipe(level, model, prune_rmsd=SAME_MINIMUM.get(level))
     if level == "given":
         base = replace(base, most=None, window=None)
     for name, value in settings.items():
-        if value is not None and not value > 0 and name != "seed":  # type: ignore[operator]
+        if value is not None and not value > 0 and name != "seed":
             raise ConfigError(f"{name}: expected a number above 0, got {value}")
     if level == "gfn2":
         require_gfn2()
+    if level != "given":
+        open_generator(model)
     given = {name: value for name, value in settings.items() if value is not None}
     return replace(base, **given)  # type: ignore[arg-type]
 
@@ -115,11 +120,11 @@ def make_ensemble(source: Source, recipe: Recipe) -> Made:
 
 def _make(source: Source, recipe: Recipe, end: float | None) -> Made:
     request = Request(recipe.n, recipe.seed, "mmff", time_limit=recipe.time_limit)
-    isomer = sample_isomers(source, EtkdgGenerator(recipe.time_limit), request)[0]
+    isomer = sample_isomers(source, open_generator(recipe.model, recipe.time_limit), request)[0]
     _require_time(recipe, end)
     mol, sampled = isomer.mol, isomer.sampled
     if recipe.level == "gfn2":
-        starts = _pick(mol, sampled, _PRUNE_RMSD["mmff"], recipe)
+        starts = _pick(mol, sampled, SAME_MINIMUM["mmff"], recipe)
         sampled = relax_sampled(mol, starts, "gfn2", end)
     if sampled.method is None:
         raise RowError("neither MMFF94s nor UFF has parameters for it", "no_parameters")

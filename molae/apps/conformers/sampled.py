@@ -21,6 +21,8 @@ from molae.errors import ConfigError, RowError
 Relax = Literal["none", "mmff", "gfn2"]
 
 MODEL = "model"
+SAME_MINIMUM = {"mmff": 0.3, "gfn2": 0.125}
+"""Least RMSD between conformers relaxed so, in Å: what one minimum is depends on how well it is found."""
 
 # How often a model is asked again for the conformers that were not of the right isomer.
 _ROUNDS = 3
@@ -36,6 +38,8 @@ class Request:
         relax: `none`, `mmff` (MMFF94s, UFF where it lacks parameters) or `gfn2` (GFN2-xTB).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds for a molecule after which nothing further is begun, None for no limit.
+        of: Conformers that are drawn and relaxed by MMFF94s; the `n` lowest that differ are kept, and relaxed
+            by GFN2-xTB where that is asked for. None for `n`, all of which are kept.
     """
 
     n: int = 50
@@ -43,6 +47,7 @@ class Request:
     relax: Relax = "none"
     prune_rmsd: float | None = None
     time_limit: float | None = None
+    of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,12 @@ def check_request(request: Request) -> None:
             raise ConfigError(f"{name}: expected a number above 0, got {value}")
     if request.relax not in get_args(Relax):
         raise ConfigError(f"relax: expected one of {', '.join(get_args(Relax))}, got {request.relax!r}")
+    if request.of is not None and request.relax == "none":
+        raise ConfigError(
+            "of: the lowest are known of relaxed conformers alone, by mmff or gfn2"
+        )
+    if request.of is not None and request.of < request.n:
+        raise ConfigError(f"of: expected at least n, {request.n}, got {request.of}")
     if request.relax == "gfn2":
         require_gfn2()
 
@@ -107,14 +118,25 @@ def sample_conformers(mol: Chem.Mol, generator: ConformerGenerator, request: Req
         ConfigError: If what relaxes is not installed.
     """
     end = None if request.time_limit is None else monotonic() + request.time_limit
-    sampled = _generate(mol, generator, request, end)
-    if len(sampled.positions) < request.n:
+    drawn = replace(request, n=request.of or request.n)
+    sampled = _generate(mol, generator, drawn, end)
+    if len(sampled.positions) < drawn.n:
         sampled = _with_note(sampled, "fewer conformers than asked for: the others failed, or time ran out")
-    if request.relax != "none":
+    if request.of is not None:
+        sampled = _lowest(mol, sampled, request, end)
+    elif request.relax != "none":
         sampled = relax_sampled(mol, sampled, request.relax, end)
     if request.prune_rmsd is not None:
         sampled = sampled.take(distinct(with_positions(mol, sampled.positions), request.prune_rmsd))
     return sampled
+
+
+def _lowest(mol: Chem.Mol, sampled: Sampled, request: Request, end: float | None) -> Sampled:
+    """The lowest that differ, relaxed."""
+    relaxed = relax_sampled(mol, sampled, "mmff", end)
+    apart = SAME_MINIMUM["mmff"] if request.prune_rmsd is None else request.prune_rmsd
+    kept = relaxed.take(distinct(with_positions(mol, relaxed.positions), apart, most=request.n))
+    return relax_sampled(mol, kept, "gfn2", end) if request.relax == "gfn2" else kept
 
 
 def _generate(mol: Chem.Mol, generator: ConformerGenerator, request: Request, end: float | None) -> Sampled:
