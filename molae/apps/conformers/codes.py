@@ -22,6 +22,7 @@ from molae.chem.conformer_code import (
     torsion_angles,
 )
 from molae.chem.etkdg import sample_etkdg
+from molae.chem.force_field import relax_force_field
 from molae.chem.isomers import is_same_isomer, isomeric_smiles, keep_configurations, with_positions
 from molae.chem.parse import prepare
 from molae.chem.restrained import relax_restrained
@@ -29,7 +30,7 @@ from molae.chem.stereo import has_positions
 from molae.chem.torsions import fixed_torsions, four_atoms, measure_torsions, turn_torsions
 from molae.errors import ConfigError, DataError, RowError
 
-STARTS = 8
+STARTS = 16
 """Embeddings that a conformer is decoded from one of."""
 
 
@@ -65,16 +66,17 @@ def decode_conformers(
 ) -> Chem.Mol:
     """Makes the conformers of a molecule that codes say.
 
-    The molecule is embedded by ETKDGv3 a few times. For each code, the embedding whose rings and nitrogens
-    are nearest to those of the code is taken, and its bonds are turned to the angles of the code. Relaxation,
-    in which all angles of the code are held, then mends bond angles, and rings that no embedding has.
+    The molecule is embedded by ETKDGv3 a few times, and these embeddings are relaxed by MMFF94s, or UFF where
+    it lacks parameters. For each code, the embedding whose rings and nitrogens are nearest to those of the
+    code is taken, and its bonds are turned to the angles of the code. Relaxation, in which all angles of the
+    code are held, then mends bond angles, and rings that no embedding has.
 
     Args:
         molecule: SMILES or RDKit molecule; positions that it has serve to tell its stereo alone.
         codes: Codes of conformers of this molecule.
         seed: Seed of the embeddings.
         starts: Number of embeddings.
-        relax: Whether to relax, by MMFF94s, or UFF where it lacks parameters.
+        relax: Whether to relax what was turned, too.
     Returns:
         The molecule with all hydrogens, atoms of the input first, and a conformer for each code, in Å. All
         are of the isomer that the input says; what it leaves open may be either.
@@ -94,7 +96,7 @@ def decode_conformers(
         raise ConfigError(f"starts: expected at least 1, got {starts}")
     mol, _ = read_whole(as_source(molecule))
     layout = code_layout(mol)
-    return with_positions(mol, decode_positions(mol, layout, codes, sample_etkdg(mol, starts, seed), relax))
+    return with_positions(mol, decode_positions(mol, layout, codes, _make_starts(mol, starts, seed), relax))
 
 
 def decode_positions(
@@ -176,6 +178,15 @@ def read_posed(molecule: Chem.Mol) -> Chem.Mol:
     if not has_positions(mol):
         raise RowError("expected a molecule with 3D conformers, got none: molae.conformers", "no_positions")
     return mol
+
+
+def _make_starts(mol: Chem.Mol, n: int, seed: int) -> Float[np.ndarray, "s n 3"]:
+    """Embeddings, each relaxed unless that makes another isomer of it."""
+    embedded = sample_etkdg(mol, n, seed)
+    posed = with_positions(mol, embedded)
+    relax_force_field(posed)
+    relaxed = np.array([conformer.GetPositions() for conformer in posed.GetConformers()])
+    return np.where(keep_configurations(mol, relaxed)[:, None, None], relaxed, embedded)
 
 
 def _decode(
