@@ -45,6 +45,7 @@ CODE_SIZE = 2 * (MOST_TORSIONS + MOST_RING_BONDS) + MOST_NITROGENS
 _RINGS, _NITROGENS = 2 * MOST_TORSIONS, 2 * (MOST_TORSIONS + MOST_RING_BONDS)
 _LARGEST_FLAT_RING = 6
 _DIGITS = 6
+_TURNED = 0.1
 
 
 @dataclass(frozen=True)
@@ -238,9 +239,17 @@ def blend(
     return codes
 
 
-def rigid_part(codes: Float[np.ndarray, "... 128"]) -> Float[np.ndarray, "... 64"]:
-    """What of codes no turn of a rotatable bond changes: rings and nitrogens."""
-    return codes[..., _RINGS:]
+def start_distances(
+    codes: Float[np.ndarray, "... 128"], wanted: Float[np.ndarray, " 128"]
+) -> Float[np.ndarray, " ..."]:
+    """How much would be left of the way from codes to another once the rotatable bonds are turned.
+
+    That is what differs in rings and nitrogens. The turns themselves count for a tenth: bond angles go with
+    them a little.
+    """
+    difference = codes - wanted
+    difference[..., :_RINGS] *= _TURNED
+    return np.linalg.norm(difference, axis=-1)
 
 
 def _write(codes: Float[np.ndarray, "c 128"], start: int, angles: Float[np.ndarray, "c t"]) -> None:

@@ -17,8 +17,8 @@ from molae.chem.conformer_code import (
     code_layout,
     encode_conformers,
     read,
-    rigid_part,
     ring_angles,
+    start_distances,
     torsion_angles,
 )
 from molae.chem.etkdg import sample_etkdg
@@ -223,8 +223,8 @@ def _relax(
 
 
 def _by_distance(readings: Readings, code: Float[np.ndarray, " 128"]) -> list[tuple[int, int]]:
-    """Starts, the nearest in what does not turn first, each with its nearest reading of the right hand."""
-    distances = np.square(rigid_part(readings.codes) - rigid_part(code)).sum(axis=2)
+    """Starts, the nearest first, each with its nearest reading of the right hand."""
+    distances = start_distances(readings.codes, code)
     distances[~readings.right_hand()] = np.inf
     nearest = distances.argmin(axis=1)
     least = np.take_along_axis(distances, nearest[:, None], axis=1)[:, 0]

@@ -92,9 +92,7 @@ def check_request(request: Request) -> None:
     if request.relax not in get_args(Relax):
         raise ConfigError(f"relax: expected one of {', '.join(get_args(Relax))}, got {request.relax!r}")
     if request.of is not None and request.relax == "none":
-        raise ConfigError(
-            "of: the lowest are known of relaxed conformers alone, by mmff or gfn2"
-        )
+        raise ConfigError("of: the lowest are known of relaxed conformers alone, by mmff or gfn2")
     if request.of is not None and request.of < request.n:
         raise ConfigError(f"of: expected at least n, {request.n}, got {request.of}")
     if request.relax == "gfn2":
