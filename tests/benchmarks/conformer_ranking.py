@@ -79,7 +79,6 @@ def draw(reference: Ensemble, arguments: argparse.Namespace) -> Pool:
     mol, _ = read_whole(as_source(reference.smiles))
     request = Request(arguments.draws * len(reference.conformers), arguments.seed)
     drawn = sample_conformers(mol, open_generator(arguments.model), request)
-    # Numbered, so that what is relaxed, which comes by energy, can be put back in order.
     # What is relaxed comes by energy: the numbers put it back in order.
     numbered = replace(drawn, made_by=tuple(str(place) for place in range(len(drawn.positions))))
     relaxed = relax_sampled(mol, numbered, "mmff")
