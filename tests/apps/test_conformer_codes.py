@@ -43,6 +43,12 @@ def test_codes_of_decoded_conformers_are_the_codes(smiles: str, relax: bool) -> 
     np.testing.assert_allclose(again[:, :64], codes[:, :64], atol=1e-6)
 
 
+def test_what_is_turned_has_relaxed_bond_angles() -> None:
+    conformers = etkdg(DIPEPTIDE, n=4, seed=5, relax="mmff")
+    found = molae.decode_conformers(DIPEPTIDE, molae.embed_conformers(conformers), relax=False)
+    assert rmsd_matrix(apart(conformers), apart(found)).diagonal().max() < 0.15
+
+
 def test_symmetric_arms_come_back_to_their_places() -> None:
     smiles = "CCCC(CCC)(CCC)CO"
     conformers = etkdg(smiles, n=5, seed=1, relax="mmff")

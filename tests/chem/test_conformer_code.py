@@ -12,6 +12,7 @@ from molae.chem.conformer_code import (
     encode_conformers,
     encode_positions,
     read,
+    start_distances,
     torsion_angles,
 )
 from molae.chem.etkdg import sample_etkdg
@@ -122,6 +123,15 @@ def test_angles_come_back() -> None:
     np.testing.assert_allclose(
         torsion_angles(layout, codes), measure_torsions(positions(mol), layout.torsions), atol=1e-9
     )
+
+
+def test_what_no_turn_changes_counts_most_of_a_start() -> None:
+    wanted = np.zeros(CODE_SIZE)
+    turned, puckered = np.zeros((2, CODE_SIZE))
+    turned[0], puckered[64] = 2.0, 0.5
+    far, near = start_distances(np.stack([puckered, turned]), wanted)
+    assert far == pytest.approx(0.5)
+    assert near == pytest.approx(0.2)
 
 
 def test_readings_take_hydrogens_along() -> None:
