@@ -52,6 +52,25 @@ def require_gfn2() -> None:
         raise ConfigError("GFN2-xTB needs tblite: pip install 'molae[conformers]'")
 
 
+def energy_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> float:
+    """Energy of a conformer by GFN2-xTB in vacuum, in kcal/mol, on one thread.
+
+    Args:
+        mol: Molecule with all hydrogens as atoms.
+        positions: Its positions, in Å.
+    Raises:
+        ConfigError: If tblite is not installed.
+        RowError: `gfn2_failed`, if the method does not converge.
+    """
+    require_gfn2()
+    begin = np.asarray(positions, dtype=np.float64) / BOHR
+    try:
+        with threadpool_limits(1):
+            return _energy(begin.ravel(), _calculator(mol, begin))[0] * HARTREE
+    except RuntimeError as error:
+        raise _failure(error) from error
+
+
 def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
     """Relaxes a conformer by GFN2-xTB (Bannwarth 2019, doi:10.1021/acs.jctc.8b01176) in vacuum.
 
@@ -83,10 +102,14 @@ def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
                 options={"gtol": _GRADIENT, "maxiter": _STEPS},
             )
     except RuntimeError as error:  # of tblite, for instance where the charges do not converge
-        raise RowError(f"GFN2-xTB failed: {str(error).strip().splitlines()[0]}", "gfn2_failed") from error
+        raise _failure(error) from error
     relaxed = found.x.reshape(-1, 3) * BOHR
     require_connectivity(mol, relaxed)
     return Relaxed(relaxed, float(found.fun) * HARTREE, start * HARTREE)
+
+
+def _failure(error: RuntimeError) -> RowError:
+    return RowError(f"GFN2-xTB failed: {str(error).strip().splitlines()[0]}", "gfn2_failed")
 
 
 def _calculator(mol: Chem.Mol, begin: Float[np.ndarray, "n 3"]) -> Any:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from rdkit import Chem
 
 import molae
+from molae.apps.conformers import sampled
 from molae.apps.conformers.generator import EtkdgGenerator, open_generator
 from molae.apps.conformers.isomers import read_whole, sample_isomers, try_isomers
 from molae.apps.conformers.sampled import Request, sample_conformers
@@ -85,6 +86,33 @@ def test_of_more_conformers_the_lowest_that_differ_are_kept() -> None:
         molae.conformers("CCCCCO", n=5, of=4, relax="mmff")
     with pytest.raises(ConfigError, match="of: the lowest are known of relaxed"):
         molae.conformers("CCCCCO", n=5, of=9)
+
+
+def test_gfn2_says_which_are_the_lowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    mol, _ = read_whole("CCCCCO")
+    made = sample_conformers(mol, EtkdgGenerator(), Request(4))
+    energies = iter([3.0, None, 1.0, 2.0])
+
+    def energy(mol: Chem.Mol, positions: np.ndarray) -> float:
+        found = next(energies)
+        if found is None:
+            raise RowError("no convergence", "gfn2_failed")
+        return found
+
+    monkeypatch.setattr(sampled, "energy_gfn2", energy)
+    kept = sampled.lowest_by_gfn2(mol, made, 2)
+    assert np.array_equal(kept.positions, made.positions[[2, 3]])
+    assert sampled.lowest_by_gfn2(mol, made, 4) is made
+    late = sampled.lowest_by_gfn2(mol, made, 2, end=0.0)
+    assert np.array_equal(late.positions, made.positions[:2])
+
+
+def test_of_more_conformers_gfn2_relaxes_the_lowest() -> None:
+    pytest.importorskip("tblite")
+    mol = molae.conformers("CCO", n=2, of=6, relax="gfn2", model="etkdg")
+    energies = [conformer.GetDoubleProp("molae_energy_kcal_mol") for conformer in mol.GetConformers()]
+    assert energies == sorted(energies)
+    assert len(energies) <= 2
 
 
 def test_open_stereo_is_picked_by_the_seed_or_enumerated() -> None:

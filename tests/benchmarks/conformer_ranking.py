@@ -27,14 +27,13 @@ import torch
 from rdkit import Chem
 from report import parser, publish
 from scipy import constants
-from threadpoolctl import threadpool_limits
 
 from molae.apps.conformers.ensembles import Ensemble, read_references
 from molae.apps.conformers.generator import open_generator
 from molae.apps.conformers.isomers import read_whole
 from molae.apps.conformers.sampled import SAME_MINIMUM, Request, relax_sampled, sample_conformers
 from molae.apps.molecules import as_source
-from molae.chem.gfn2 import BOHR, HARTREE
+from molae.chem.gfn2 import energy_gfn2
 from molae.chem.heavy import distinct, rmsd_matrix
 from molae.chem.isomers import with_positions
 from molae.errors import RowError
@@ -85,22 +84,16 @@ def draw(reference: Ensemble, arguments: argparse.Namespace) -> Pool:
     relaxed = relaxed.take(np.argsort([int(number) for number in relaxed.made_by]).tolist())
     energies = {"MMFF94s": relaxed.energies}
     if arguments.gfn2:
-        energies["GFN2-xTB"] = np.array([gfn2_energy(mol, each) for each in relaxed.positions])
+        energies["GFN2-xTB"] = np.array([_energy_or_none(mol, each) for each in relaxed.positions])
     mols = [with_positions(mol, each[None]) for each in relaxed.positions]
     return Pool(with_positions(mol, relaxed.positions), energies, rmsd_matrix(reference.conformers, mols))
 
 
-def gfn2_energy(mol: Chem.Mol, positions: np.ndarray) -> float:
-    """Energy by GFN2-xTB in vacuum, in kcal/mol; infinite where it does not converge."""
-    from tblite.interface import Calculator
-
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
-    calculator = Calculator("GFN2-xTB", numbers, positions / BOHR, charge=float(Chem.GetFormalCharge(mol)))
-    calculator.set("verbosity", 0)
+def _energy_or_none(mol: Chem.Mol, positions: np.ndarray) -> float:
+    """Energy by GFN2-xTB in kcal/mol; infinite where it does not converge."""
     try:
-        with threadpool_limits(1):
-            return float(calculator.singlepoint().get("energy")) * HARTREE
-    except RuntimeError:
+        return energy_gfn2(mol, positions)
+    except RowError:
         return np.inf
 
 

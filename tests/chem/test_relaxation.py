@@ -34,6 +34,7 @@ def test_gfn2_finds_the_minimum_of_water() -> None:
         assert np.linalg.norm(hydrogen - oxygen) == pytest.approx(0.96, abs=0.01)
     # xtb 6: -5.070544 hartree.
     assert found.energy / gfn2.HARTREE == pytest.approx(-5.07054, abs=1e-4)
+    assert gfn2.energy_gfn2(mol, found.positions) == pytest.approx(found.energy, abs=1e-3)
     assert found.start >= found.energy
 
 

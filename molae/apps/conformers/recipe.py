@@ -13,7 +13,13 @@ from rdkit import Chem
 
 from molae.apps.conformers.generator import ETKDG, open_generator
 from molae.apps.conformers.isomers import sample_isomers
-from molae.apps.conformers.sampled import SAME_MINIMUM, Request, Sampled, relax_sampled
+from molae.apps.conformers.sampled import (
+    SAME_MINIMUM,
+    Request,
+    Sampled,
+    lowest_by_gfn2,
+    relax_sampled,
+)
 from molae.apps.molecules import Source
 from molae.chem.connectivity import require_connectivity
 from molae.chem.gfn2 import require_gfn2
@@ -124,8 +130,8 @@ def _make(source: Source, recipe: Recipe, end: float | None) -> Made:
     _require_time(recipe, end)
     mol, sampled = isomer.mol, isomer.sampled
     if recipe.level == "gfn2":
-        starts = _pick(mol, sampled, SAME_MINIMUM["mmff"], recipe)
-        sampled = relax_sampled(mol, starts, "gfn2", end)
+        starts = _pick(mol, sampled, SAME_MINIMUM["mmff"], replace(recipe, most=None))
+        sampled = relax_sampled(mol, lowest_by_gfn2(mol, starts, recipe.most, end), "gfn2", end)
     if sampled.method is None:
         raise RowError("neither MMFF94s nor UFF has parameters for it", "no_parameters")
     kept = _pick(mol, sampled, recipe.prune_rmsd, recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Literal, get_args
@@ -13,7 +14,7 @@ from rdkit import Chem
 from molae.apps.conformers.generator import ETKDG, ConformerGenerator, EtkdgGenerator, seed_of_turn
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.force_field import relax_force_field
-from molae.chem.gfn2 import relax_gfn2, require_gfn2
+from molae.chem.gfn2 import energy_gfn2, relax_gfn2, require_gfn2
 from molae.chem.heavy import distinct
 from molae.chem.isomers import keep_configurations, with_positions
 from molae.errors import ConfigError, RowError
@@ -38,8 +39,9 @@ class Request:
         relax: `none`, `mmff` (MMFF94s, UFF where it lacks parameters) or `gfn2` (GFN2-xTB).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds for a molecule after which nothing further is begun, None for no limit.
-        of: Conformers that are drawn and relaxed by MMFF94s; the `n` lowest that differ are kept, and relaxed
-            by GFN2-xTB where that is asked for. None for `n`, all of which are kept.
+        of: Conformers that are drawn and relaxed by MMFF94s; the `n` lowest that differ are kept. Where
+            `gfn2` is asked for, its energies say which are the lowest, and these are relaxed by it. None for
+            `n`, all of which are kept.
     """
 
     n: int = 50
@@ -133,8 +135,33 @@ def _lowest(mol: Chem.Mol, sampled: Sampled, request: Request, end: float | None
     """The lowest that differ, relaxed."""
     relaxed = relax_sampled(mol, sampled, "mmff", end)
     apart = SAME_MINIMUM["mmff"] if request.prune_rmsd is None else request.prune_rmsd
-    kept = relaxed.take(distinct(with_positions(mol, relaxed.positions), apart, most=request.n))
-    return relax_sampled(mol, kept, "gfn2", end) if request.relax == "gfn2" else kept
+    most = request.n if request.relax == "mmff" else None
+    kept = relaxed.take(distinct(with_positions(mol, relaxed.positions), apart, most=most))
+    if request.relax == "mmff":
+        return kept
+    return relax_sampled(mol, lowest_by_gfn2(mol, kept, request.n, end), "gfn2", end)
+
+
+def lowest_by_gfn2(mol: Chem.Mol, sampled: Sampled, most: int | None, end: float | None = None) -> Sampled:
+    """The lowest by GFN2-xTB of conformers that were relaxed otherwise.
+
+    Args:
+        mol: The molecule.
+        sampled: Its conformers.
+        most: How many to take; None for all.
+        end: Time of the monotonic clock after which no further energy is asked for; None for any.
+    Returns:
+        The conformers by that energy; those of unknown energy last, in their order. `energies` are as before.
+    """
+    if most is not None and len(sampled.positions) <= most:
+        return sampled
+    energies = np.full(len(sampled.positions), np.inf)
+    for place, positions in enumerate(sampled.positions):
+        if end is not None and monotonic() > end:
+            break
+        with suppress(RowError):
+            energies[place] = energy_gfn2(mol, positions)
+    return sampled.take(np.argsort(energies, kind="stable")[:most].tolist())
 
 
 def _generate(mol: Chem.Mol, generator: ConformerGenerator, request: Request, end: float | None) -> Sampled:
