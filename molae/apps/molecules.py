@@ -203,7 +203,8 @@ def try_line(source: Source, schema: Schema) -> LineSample | RowError:
 
 def _read_line(source: Source, schema: Schema) -> LineSample:
     prepared = _prepare(source, schema, to_write=True)
-    return LineSample(write_line(prepared.mol, schema.max_nodes), prepared.notes)
+    line = write_line(prepared.mol, schema.max_nodes, prepared.closed_shell)
+    return LineSample(line, prepared.notes)
 
 
 def _tried(read: Callable[..., T], *arguments: object) -> T | RowError:

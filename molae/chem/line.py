@@ -78,30 +78,31 @@ class LineArrays(NamedTuple):
     bonds: Bonds
 
 
-def write_line(mol: Chem.Mol, max_nodes: int | None = None) -> Line:
+def write_line(mol: Chem.Mol, max_nodes: int | None = None, closed_shell: bool = False) -> Line:
     """Writes a molecule as a line.
 
     Args:
         mol: Sanitised molecule with its stereo assigned.
         max_nodes: Most nodes that the model takes.
+        closed_shell: Whether it is known that no electron is unpaired.
     Returns:
         The line.
     Raises:
         RowError: If an atom or bond is outside the vocabulary, or the molecule is too large.
     """
     require_size(mol, max_nodes)
-    return line_of(mol, write(mol))
+    return line_of(mol, write(mol), closed_shell)
 
 
-def line_of(mol: Chem.Mol, written: Written) -> Line:
-    """The line of a molecule that was written.
+def line_of(mol: Chem.Mol, written: Written, closed_shell: bool = False) -> Line:
+    """The line of a molecule that was written (`closed_shell`: see `write_line`).
 
     Raises:
         RowError: If an atom or bond is outside the vocabulary.
     """
     rows = [_read(text) or _asked(mol, written, slot) for slot, text in enumerate(written.atoms)]
     # Few molecules have any, and this is quicker than to ask all of their atoms.
-    radical = len(mol.GetAtomsMatchingQuery(_RADICAL)) > 0
+    radical = not closed_shell and len(mol.GetAtomsMatchingQuery(_RADICAL)) > 0
     if _UNKNOWN_BOND.search(written.smiles):
         require_bonds(mol)
     if "%(" in written.smiles:

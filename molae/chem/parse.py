@@ -52,10 +52,12 @@ class Prepared:
     Attributes:
         mol: Sanitised, one fragment; of its hydrogens those that define a double bond are atoms, or all.
         notes: What was changed or left open on the way, for the user to read.
+        closed_shell: Whether it is known that no electron is unpaired.
     """
 
     mol: Chem.Mol
     notes: tuple[str, ...] = ()
+    closed_shell: bool = False
 
 
 def parse_smiles(text: str | None) -> Chem.Mol:
@@ -146,7 +148,8 @@ def prepare_smiles(text: str | None, to_write: bool = False) -> Prepared:
         mol = _parse_plain(smiles, to_write and not _STEREO.search(smiles))
         if mol is not None:
             _require_atoms(mol)
-            return Prepared(mol)
+            # Atoms that are not in brackets have all the hydrogens that they can bear.
+            return Prepared(mol, closed_shell="[" not in smiles)
     return prepare(parse_smiles(text), coordinates=False)
 
 
