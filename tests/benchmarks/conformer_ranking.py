@@ -15,12 +15,10 @@ what a model could do that had learned all that the energies tell.
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,14 +29,27 @@ from scipy import constants
 from molae.apps.conformers.ensembles import Ensemble, read_references
 from molae.apps.conformers.generator import open_generator
 from molae.apps.conformers.isomers import read_whole
-from molae.apps.conformers.sampled import SAME_MINIMUM, Request, relax_sampled, sample_conformers
+from molae.apps.conformers.sampled import (
+    SAME_MINIMUM,
+    Request,
+    energies_by_gfn2,
+    relax_sampled,
+    sample_conformers,
+)
 from molae.apps.molecules import as_source
-from molae.chem.gfn2 import energy_gfn2
 from molae.chem.heavy import distinct, rmsd_matrix
 from molae.chem.isomers import with_positions
 from molae.errors import RowError
+from molae.metrics.conformers import EnsembleComparison, summarise_ensembles
 
-_NEAR = 0.75
+FIGURES = {
+    "AMR-R mean / Å": "amr_recall_mean",
+    "AMR-R median / Å": "amr_recall_median",
+    "COV-R / 0.75 Å": "coverage_recall_0.75_mean",
+    "AMR-P mean / Å": "amr_precision_mean",
+    "AMR-P median / Å": "amr_precision_median",
+    "COV-P / 0.75 Å": "coverage_precision_0.75_mean",
+}
 _KCAL_PER_KELVIN = constants.R / (1000 * constants.calorie)
 
 
@@ -60,7 +71,7 @@ class Pool:
 def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    found: dict[str, list[np.ndarray]] = defaultdict(list)
+    found: dict[str, list[EnsembleComparison]] = defaultdict(list)
     molecules = read_references(arguments.input, arguments.minima).molecules[: arguments.limit]
     for reference in molecules:
         try:
@@ -69,8 +80,12 @@ def main() -> None:
             print(f"{reference.name}: {error.reason}")
             continue
         for name, places in chosen(pool, len(reference.conformers), arguments):
-            found[name].append(figures(pool.distances[:, places]))
-    publish([_row(name, np.array(each)) for name, each in found.items()], arguments)
+            found[name].append(EnsembleComparison(pool.distances[:, places]))
+    rows = []
+    for name, comparisons in found.items():
+        figures = summarise_ensembles(comparisons)
+        rows.append({"chosen": name} | {title: figures[key] for title, key in FIGURES.items()})
+    publish(rows, arguments)
 
 
 def draw(reference: Ensemble, arguments: argparse.Namespace) -> Pool:
@@ -84,17 +99,9 @@ def draw(reference: Ensemble, arguments: argparse.Namespace) -> Pool:
     relaxed = relaxed.take(np.argsort([int(number) for number in relaxed.made_by]).tolist())
     energies = {"MMFF94s": relaxed.energies}
     if arguments.gfn2:
-        energies["GFN2-xTB"] = np.array([_energy_or_none(mol, each) for each in relaxed.positions])
+        energies["GFN2-xTB"] = energies_by_gfn2(mol, relaxed)
     mols = [with_positions(mol, each[None]) for each in relaxed.positions]
     return Pool(with_positions(mol, relaxed.positions), energies, rmsd_matrix(reference.conformers, mols))
-
-
-def _energy_or_none(mol: Chem.Mol, positions: np.ndarray) -> float:
-    """Energy by GFN2-xTB in kcal/mol; infinite where it does not converge."""
-    try:
-        return energy_gfn2(mol, positions)
-    except RowError:
-        return np.inf
 
 
 def chosen(pool: Pool, count: int, arguments: argparse.Namespace) -> Iterator[tuple[str, list[int]]]:
@@ -113,25 +120,6 @@ def chosen(pool: Pool, count: int, arguments: argparse.Namespace) -> Iterator[tu
         random = np.random.default_rng(arguments.seed)
         drawn = random.choice(len(energies), 2 * count, p=weights / weights.sum())
         yield f"Boltzmann by {method}, 2 K", drawn.tolist()
-
-
-def figures(distances: np.ndarray) -> np.ndarray:
-    """AMR recall, coverage recall, AMR precision and coverage precision."""
-    recall, precision = distances.min(axis=1), distances.min(axis=0)
-    return np.array([recall.mean(), (recall < _NEAR).mean(), precision.mean(), (precision < _NEAR).mean()])
-
-
-def _row(name: str, of_molecules: np.ndarray) -> dict[str, Any]:
-    recall, covered, precision, right = of_molecules.T
-    return {
-        "chosen": name,
-        "AMR-R mean / Å": recall.mean(),
-        "median": statistics.median(recall),
-        "COV-R / 0.75 Å": covered.mean(),
-        "AMR-P mean / Å": precision.mean(),
-        "median ": statistics.median(precision),
-        "COV-P / 0.75 Å": right.mean(),
-    }
 
 
 def _arguments() -> argparse.Namespace:

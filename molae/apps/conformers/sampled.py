@@ -155,13 +155,20 @@ def lowest_by_gfn2(mol: Chem.Mol, sampled: Sampled, most: int | None, end: float
     """
     if most is not None and len(sampled.positions) <= most:
         return sampled
+    energies = energies_by_gfn2(mol, sampled, end)
+    return sampled.take(np.argsort(energies, kind="stable")[:most].tolist())
+
+
+def energies_by_gfn2(mol: Chem.Mol, sampled: Sampled, end: float | None = None) -> Float[np.ndarray, " s"]:
+    """Energies of conformers by GFN2-xTB as they are, in kcal/mol; infinite where unknown (arguments as of
+    `lowest_by_gfn2`)."""
     energies = np.full(len(sampled.positions), np.inf)
     for place, positions in enumerate(sampled.positions):
         if end is not None and monotonic() > end:
             break
         with suppress(RowError):
             energies[place] = energy_gfn2(mol, positions)
-    return sampled.take(np.argsort(energies, kind="stable")[:most].tolist())
+    return energies
 
 
 def _generate(mol: Chem.Mol, generator: ConformerGenerator, request: Request, end: float | None) -> Sampled:
