@@ -66,7 +66,7 @@ def energy_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> float:
     begin = np.asarray(positions, dtype=np.float64) / BOHR
     try:
         with threadpool_limits(1):
-            return _energy(begin.ravel(), _calculator(mol, begin))[0] * HARTREE
+            return _Surface(mol, begin)(begin.ravel())[0] * HARTREE
     except RuntimeError as error:
         raise _failure(error) from error
 
@@ -89,14 +89,13 @@ def relax_gfn2(mol: Chem.Mol, positions: Float[np.ndarray, "n 3"]) -> Relaxed:
     require_gfn2()
     begin = np.asarray(positions, dtype=np.float64) / BOHR
     try:
-        calculator = _calculator(mol, begin)
+        surface = _Surface(mol, begin)
         # Several threads would get into the way of other processes, and their number into the result.
         with threadpool_limits(1):
-            start, _ = _energy(begin.ravel(), calculator)
+            start, _ = surface(begin.ravel())
             found = optimize.minimize(
-                _energy,
+                surface,
                 begin.ravel(),
-                (calculator,),
                 method="L-BFGS-B",
                 jac=True,
                 options={"gtol": _GRADIENT, "maxiter": _STEPS},
@@ -112,22 +111,30 @@ def _failure(error: RuntimeError) -> RowError:
     return RowError(f"GFN2-xTB failed: {str(error).strip().splitlines()[0]}", "gfn2_failed")
 
 
-def _calculator(mol: Chem.Mol, begin: Float[np.ndarray, "n 3"]) -> Any:
-    from tblite.interface import Calculator
+class _Surface:
+    """Energy of a molecule by positions, each computed from the wave function of the one before."""
 
-    calculator = Calculator(
-        "GFN2-xTB",
-        np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]),
-        begin,
-        charge=float(Chem.GetFormalCharge(mol)),
-        uhf=sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
-    )
-    calculator.set("verbosity", 0)
-    return calculator
+    def __init__(self, mol: Chem.Mol, begin: Float[np.ndarray, "n 3"]) -> None:
+        from tblite.interface import Calculator
 
+        self._calculator = Calculator(
+            "GFN2-xTB",
+            np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()]),
+            begin,
+            charge=float(Chem.GetFormalCharge(mol)),
+            uhf=sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()),
+        )
+        self._calculator.set("verbosity", 0)
+        self._last: Any = None
 
-def _energy(flat: Float[np.ndarray, "n3"], calculator: Any) -> tuple[float, Float[np.ndarray, "n3"]]:
-    """Energy in hartree, and gradient in hartree per bohr."""
-    calculator.update(positions=flat.reshape(-1, 3))
-    result = calculator.singlepoint()
-    return float(result.get("energy")), np.array(result.get("gradient")).ravel()
+    def __call__(self, flat: Float[np.ndarray, " n3"]) -> tuple[float, Float[np.ndarray, " n3"]]:
+        """Energy in hartree, and gradient in hartree per bohr."""
+        self._calculator.update(positions=flat.reshape(-1, 3))
+        try:
+            self._last = self._calculator.singlepoint(self._last)
+        except RuntimeError:
+            # The other wave function may have led astray.
+            if self._last is None:
+                raise
+            self._last = self._calculator.singlepoint()
+        return float(self._last.get("energy")), np.array(self._last.get("gradient")).ravel()

@@ -42,3 +42,22 @@ def test_without_tblite_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(gfn2, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'molae\[conformers\]'"):
         gfn2.relax_gfn2(posed("O"), np.zeros((3, 3)))
+
+
+def test_a_wave_function_that_leads_astray_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    interface = pytest.importorskip("tblite.interface")
+    mol = posed("O")
+    expected = gfn2.relax_gfn2(mol, mol.GetConformer().GetPositions())
+    single = interface.Calculator.singlepoint
+    astray: list[bool] = []
+
+    def fails_from_another(self: object, result: object = None) -> object:
+        astray.append(result is not None)
+        if result is not None:
+            raise RuntimeError("not converged")
+        return single(self)
+
+    monkeypatch.setattr(interface.Calculator, "singlepoint", fails_from_another)
+    found = gfn2.relax_gfn2(mol, mol.GetConformer().GetPositions())
+    assert any(astray)
+    assert found.energy == pytest.approx(expected.energy, abs=1e-3)
