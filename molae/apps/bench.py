@@ -31,6 +31,7 @@ from molae.apps.reading import try_embeddable
 from molae.apps.rows import Source
 from molae.apps.samples import Embeddable
 from molae.autoencoder import Autoencoder
+from molae.chem.quiet import Quiet
 from molae.errors import ConfigError, DataError, RowError
 from molae.io import PartStore, matrix_column, outcome
 
@@ -252,7 +253,7 @@ def _measure(
         with clock.measure(size, PARSE, len(group)):
             for each in members:
                 _parse(each)
-        with clock.measure(size, FEATURISE, len(group)):
+        with clock.measure(size, FEATURISE, len(group)), Quiet():
             read = [try_embeddable(each, model.schema, ranked=ranked) for each in members]
         with clock.measure(size, ENCODE, len(group)):
             vectors, errors = embedding(read)

@@ -117,9 +117,11 @@ def embed_read(
     errors: list[RowError | None] = [each if isinstance(each, RowError) else None for each in read]
     device = next(model.parameters()).device.type
     reduced = precision == "bfloat16"
-    for places, molecules in batches(read, batch_size):
+    cut = list(batches(read, batch_size))
+    found = to_batches(model, [each for _, molecules in cut for each in molecules], batch_size)
+    for (places, _), batch in zip(cut, found, strict=True):
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=reduced):
-            code = model.encode(to_batch(model, molecules)).invariant
+            code = model.encode(batch).invariant
         vectors[places] = code.float().cpu().numpy()
     for place in np.flatnonzero(~np.isfinite(vectors).all(axis=1)):
         if errors[place] is None:
@@ -149,18 +151,34 @@ def batches(read: Sequence[S | RowError], batch_size: int) -> Iterator[tuple[lis
 
 
 def to_batch(model: Autoencoder, molecules: Sequence[Embeddable]) -> DenseBatch:
-    """Batches molecules, each around the origin, on the device and in the precision of the model.
+    """Batches molecules (see `to_batches`), at least one."""
+    return next(to_batches(model, molecules, len(molecules)))
 
+
+def to_batches(model: Autoencoder, molecules: Sequence[Embeddable], batch_size: int) -> Iterator[DenseBatch]:
+    """Batches molecules in their order, each around the origin, for a model on its device.
+
+    Args:
+        model: The model.
+        molecules: The molecules.
+        batch_size: Molecules in a batch.
+    Yields:
+        The batches.
     Raises:
-        ValueError: If some of them, but not all, are lines.
+        ValueError: If some of the molecules, but not all, are lines.
     """
     weights, ranked = next(model.parameters()), model.encoder.reads_ranks
     lines = [each.line for each in molecules if isinstance(each, LineSample)]
-    graphs = [each.ranked() if ranked else each.graph for each in molecules if isinstance(each, Sample)]
-    if lines and graphs:
+    samples = [each for each in molecules if isinstance(each, Sample)]
+    if lines and samples:
         raise ValueError(f"{len(lines)} of {len(molecules)} molecules are lines: batch those by themselves")
-    batch = collate_lines(lines) if lines else collate(list(map(_centred, graphs)), weights.dtype)
-    return batch.to(weights.device)
+    if lines:
+        for batch in collate_lines(lines, batch_size):
+            yield batch.to(weights.device)
+    for start in range(0, len(samples), batch_size):
+        part = samples[start : start + batch_size]
+        graphs = [_centred(each.ranked() if ranked else each.graph) for each in part]
+        yield collate(graphs, weights.dtype).to(weights.device)
 
 
 def _centred(graph: Graph) -> Graph:

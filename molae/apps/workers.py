@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
+from molae.chem.quiet import Quiet
 from molae.errors import MolaeError, RowError
 
 logger = logging.getLogger("molae.apps")
@@ -39,6 +40,8 @@ _DIED = (
 
 class Workers(Generic[S, R]):
     """Calls a function on the items of chunks, in this process or in others; a context manager.
+
+    RDKit prints nothing meanwhile: what is wrong with an item is in its result.
 
     The others start afresh, so a script that uses them needs the usual `if __name__ == "__main__":`. They
     end with the context, with this process, however that ends, and at once on an interruption.
@@ -88,7 +91,9 @@ class Workers(Generic[S, R]):
             yield from self._crew.map_chunks(chunks, advance)
             return
         for key, items in chunks:
-            yield key, [self._call(item, advance) for item in items]
+            with Quiet():
+                results = [self._call(item, advance) for item in items]
+            yield key, results
 
     def _call(self, item: S, advance: Callable[[int], object]) -> R:
         result = self._function(item)
@@ -286,7 +291,8 @@ _busy = _Busy()
 def _call_all(
     function: Callable[[S], R], items: Sequence[tuple[int, S]], limit: float | None = None
 ) -> list[R]:
-    return [_call_one(function, number, item, limit) for number, item in items]
+    with Quiet():
+        return [_call_one(function, number, item, limit) for number, item in items]
 
 
 def _call_one(function: Callable[[S], R], number: int, item: S, limit: float | None) -> R:

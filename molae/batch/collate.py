@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from molae.batch.dense import DenseBatch
-from molae.chem.line import Line, make_arrays
+from molae.chem.line import Line, LineArrays, make_arrays
 from molae.types import Graph
 
 
@@ -73,20 +73,22 @@ def collate(graphs: Sequence[Graph], dtype: torch.dtype = torch.float32) -> Dens
     )
 
 
-def collate_lines(lines: Sequence[Line]) -> DenseBatch:
-    """Pads molecules that are lines to the largest of them.
+def collate_lines(lines: Sequence[Line], batch_size: int) -> Iterator[DenseBatch]:
+    """Pads molecules that are lines to the largest of their batch.
 
     Args:
-        lines: The molecules.
-    Returns:
-        The batch, molecules in their order, atoms in that of their slots, without ranks of those alike.
-    Raises:
-        ValueError: If there is no molecule.
+        lines: The molecules; all are read at once, whatever the size of the batches.
+        batch_size: Molecules in a batch.
+    Yields:
+        Batches, molecules in their order, atoms in that of their slots, without ranks of those alike.
     """
-    if not lines:
-        raise ValueError("a batch needs at least one molecule, got none")
     arrays = make_arrays(lines)
-    b, m = len(lines), int(arrays.sizes.max())
+    for start in range(0, len(lines), batch_size):
+        yield _pad(arrays.part(start, start + batch_size))
+
+
+def _pad(arrays: LineArrays) -> DenseBatch:
+    b, m = len(arrays.sizes), int(arrays.sizes.max())
     mask = np.arange(m) < arrays.sizes[:, None]
     nodes = np.zeros((b, m, arrays.nodes.shape[1]), dtype=np.int64)
     nodes[mask] = arrays.nodes

@@ -17,7 +17,6 @@ from molae.chem.scan import Text, find_chains, find_rings, scan
 
 # What may follow the mark of a tetrahedral centre; other shapes have their names there, as in [Pt@SP1].
 _BEHIND = np.frombuffer(b"H]+-", dtype=np.uint8)
-_MULTIPLE = np.frombuffer(b"=#", dtype=np.uint8)
 # Behind every atom: so RDKit places a hydrogen that is no atom, and a lone pair.
 _LAST = np.iinfo(np.int64).max
 
@@ -72,7 +71,7 @@ def _neighbours(
 ) -> tuple[Int[np.ndarray, "c k"], Int[np.ndarray, " c"], Int[np.ndarray, " c"]]:
     """Neighbours of centres in the order in which the SMILES has them: the one ahead, a hydrogen, those that
     rings are closed with, those behind; and how many bonds of each close rings, and are not single."""
-    multiple = np.isin(text.characters, _MULTIPLE)
+    multiple = (text.characters == ord("=")) | (text.characters == ord("#"))
     (parent, child), rings = find_chains(text), find_rings(text)
     opened, closed = (text.last[place] for place in rings)
     in_ring = multiple[rings[0] - 1] | multiple[rings[1] - 1]

@@ -7,7 +7,7 @@ from jaxtyping import Int
 from rdkit import Chem
 
 from molae.chem.categories import atom_categories, edge_matrix, require_size
-from molae.chem.line import line_of, make_nodes
+from molae.chem.line import line_of, make_nodes, untold_bonds
 from molae.chem.order import canonical_order
 from molae.chem.vocabulary import ELEMENTS
 from molae.chem.written import write
@@ -55,12 +55,12 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None, ranked: bool =
     require_size(mol, max_nodes)
     written = write(mol)
     line = line_of(mol, written)
-    order = written.order
+    order = np.array(written.order, dtype=np.int64)
     slot = np.empty_like(order)
     slot[order] = np.arange(len(order))
     nodes = make_nodes([line]).take(slot, axis=0).astype(np.int64)
     edges = edge_matrix(mol)
-    for first, second, category in line.bonds:
+    for first, second, category in untold_bonds(mol, written) if written.has_sides else ():
         i, j = order[first], order[second]
         edges[i, j] = edges[j, i] = category
     return Graph(nodes, edges, None, slot, slot, rank_alike(mol, slot) if ranked else None)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -35,11 +36,9 @@ _SINGLE = BONDS.index(Chem.BondType.SINGLE)
 # Not aromatic itself, between aromatic atoms.
 _SINGLE_AROMATIC = Chem.MolFromSmarts("a-a")
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
-_ATOM = re.compile(
-    r"\[(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]"
-)
+_ATOM = re.compile(r"(?P<element>se|si|[bcnops]|[A-Z][a-z]?)@*(?:H(?P<hydrogens>\d*))?(?P<charge>[+-]\d*)?\]")
 # Signs of bonds that no model knows.
-_UNKNOWN_BOND = re.compile(r"[$~<>]")
+_UNKNOWN_BONDS = "$~<>"
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Line:
         atoms: Element, charge and hydrogens of each atom, a byte for each category.
         unpaired: Slot and category of atoms with unpaired electrons.
         bonds: Lower and higher slot, and category, of the bonds that are not told by how they are written:
-            double bonds whose geometry is known, and beside them, where bonds are written with a direction,
-            single ones between aromatic atoms.
+            double bonds whose geometry is known where there may be several, and single bonds between aromatic
+            atoms where such a double bond ends at one.
     """
 
     smiles: str
@@ -77,6 +76,11 @@ class LineArrays(NamedTuple):
     nodes: UInt8[np.ndarray, "n k"]
     bonds: Bonds
 
+    def part(self, start: int, stop: int) -> LineArrays:
+        """The molecules from one on to ahead of another."""
+        first, last = self.sizes[:start].sum(), self.sizes[:stop].sum()
+        return LineArrays(self.sizes[start:stop], self.nodes[first:last], self.bonds.part(start, stop))
+
 
 def write_line(mol: Chem.Mol, max_nodes: int | None = None, closed_shell: bool = False) -> Line:
     """Writes a molecule as a line.
@@ -100,16 +104,17 @@ def line_of(mol: Chem.Mol, written: Written, closed_shell: bool = False) -> Line
     Raises:
         RowError: If an atom or bond is outside the vocabulary.
     """
-    rows = [_read(text) or _asked(mol, written, slot) for slot, text in enumerate(written.atoms)]
+    atoms = written.atoms
+    rows = [_read(text) or _asked(mol, written, slot) for slot, text in enumerate(atoms)]
     # Few molecules have any, and this is quicker than to ask all of their atoms.
     radical = not closed_shell and len(mol.GetAtomsMatchingQuery(_RADICAL)) > 0
-    if _UNKNOWN_BOND.search(written.smiles):
+    if any(sign in written.smiles for sign in _UNKNOWN_BONDS):
         require_bonds(mol)
     if "%(" in written.smiles:
         raise RowError("a hundred rings that are open at once where it is written", "too_large")
     unpaired = _unpaired(mol, written) if radical else ()
-    bonds = _untold(mol, written) if written.has_sides else ()
-    return Line(written.smiles, b"".join(rows), unpaired, bonds)
+    told = not written.has_sides or _tells_bonds(written.smiles, atoms)
+    return Line(written.smiles, b"".join(rows), unpaired, () if told else untold_bonds(mol, written))
 
 
 def make_arrays(lines: Sequence[Line]) -> LineArrays:
@@ -140,21 +145,21 @@ def make_nodes(lines: Sequence[Line]) -> UInt8[np.ndarray, "n k"]:
     for first, line in zip(start.tolist(), lines, strict=False):
         for slot, category in line.unpaired:
             nodes[first + slot, _RADICALS] = category
-    chiral = [place for place, line in enumerate(lines) if "@" in line.smiles]
-    centres = read_centres([lines[place].smiles for place in chiral])
-    nodes[start[chiral][centres.graph] + centres.atom, _PARITY] = centres.parity
+    if chiral := [place for place, line in enumerate(lines) if "@" in line.smiles]:
+        centres = read_centres([lines[place].smiles for place in chiral])
+        nodes[start[chiral][centres.graph] + centres.atom, _PARITY] = centres.parity
     return nodes
 
 
 def _asked(mol: Chem.Mol, written: Written, slot: int) -> bytes:
-    atom = mol.GetAtomWithIdx(int(written.order[slot]))
+    atom = mol.GetAtomWithIdx(written.order[slot])
     return bytes(atom_categories(atom)[:_WRITTEN_CHANNELS])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _read(text: str) -> bytes | None:
-    """Reads the categories, a byte each, from an atom in a SMILES; None for one that must be asked itself."""
-    found = _ATOM.fullmatch(text)
+    """Reads the categories, a byte each, of one of `Written.atoms`; None for one that must be asked itself."""
+    found = _ATOM.match(text)
     if found is None:
         return None
     element, hydrogens, charge = found.group("element", "hydrogens", "charge")
@@ -168,15 +173,34 @@ def _read(text: str) -> bytes | None:
 
 def _unpaired(mol: Chem.Mol, written: Written) -> tuple[tuple[int, int], ...]:
     """Unpaired electrons, which are not written."""
-    atoms = [mol.GetAtomWithIdx(atom) for atom in written.order.tolist()]
+    atoms = [mol.GetAtomWithIdx(atom) for atom in written.order]
     categories = [atom_categories(atom)[_RADICALS] for atom in atoms]
     return tuple((slot, category) for slot, category in enumerate(categories) if category)
 
 
-def _untold(mol: Chem.Mol, written: Written) -> tuple[tuple[int, int, int], ...]:
-    """The bonds that are not told by how they are written, of a molecule with directions."""
-    slot = np.argsort(written.order).tolist()
-    single = mol.GetSubstructMatches(_SINGLE_AROMATIC, uniquify=True, maxMatches=mol.GetNumBonds())
-    categories = sides(mol, slot) | dict.fromkeys(single, _SINGLE)
+def _tells_bonds(smiles: str, atoms: Sequence[str]) -> bool:
+    """Whether `read_bonds` learns all bonds of a SMILES with directions: it has two, which are for one double
+    bond, and no aromatic atom has a double bond, beside which a single one may be written with a direction.
+    """
+    if smiles.count("/") + smiles.count("\\") != 2:
+        return False
+    for atom, following in zip(atoms, [*atoms[1:], ""], strict=True):
+        if "=" in atom:
+            # Else another atom has it: that ahead of a branch, or at the other end of a ring.
+            own = atom.endswith("=") and ")" not in atom
+            if not own or atom[0].islower() or following[0].islower():
+                return False
+    return True
+
+
+def untold_bonds(mol: Chem.Mol, written: Written) -> tuple[tuple[int, int, int], ...]:
+    """Slots and categories of the bonds that `read_bonds` may not learn, of a molecule with directions."""
+    order = written.order
+    slot = sorted(range(len(order)), key=order.__getitem__)
+    categories = sides(mol, slot)
+    # Only beside a double bond is one written with a direction.
+    if any(mol.GetAtomWithIdx(atom).GetIsAromatic() for atom in chain.from_iterable(categories)):
+        single = mol.GetSubstructMatches(_SINGLE_AROMATIC, uniquify=True, maxMatches=mol.GetNumBonds())
+        categories |= dict.fromkeys(single, _SINGLE)
     ends = [(slot[i], slot[j], category) for (i, j), category in categories.items()]
     return tuple((min(i, j), max(i, j), category) for i, j, category in ends)

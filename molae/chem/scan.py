@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-_SIGNS = np.frombuffer(b"-=#:/\\", dtype=np.uint8)
+# Whether a character is a sign of a bond.
+_SIGN = np.isin(np.arange(128), np.frombuffer(b"-=#:/\\", dtype=np.uint8))
 
 
 class Text(NamedTuple):
@@ -55,7 +56,7 @@ def find_chains(text: Text) -> tuple[Int[np.ndarray, " e"], Int[np.ndarray, " e"
     """Finds atoms that are written behind one that they are bound to: that one, and the atom."""
     before = text.characters[text.place - 1]
     # A sign of the bond may stand between.
-    before = np.where(np.isin(before, _SIGNS), text.characters[text.place - 2], before)
+    before = np.where(_SIGN[before], text.characters[text.place - 2], before)
     depth = np.cumsum(
         (text.characters == ord("(")).astype(np.int8) - (text.characters == ord(")")), dtype=np.int32
     )[text.place]

@@ -6,39 +6,36 @@ what the SMILES tells of the atoms is taken from it, too.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import Int
 from rdkit import Chem
 
 _WRITER = Chem.SmilesWriteParams()
 _WRITER.allHsExplicit = True  # type: ignore[assignment]  # RDKit's stub is wrong
-_ATOM = re.compile(r"\[[^]]*\]")
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A molecule as its canonical SMILES has it.
 
     Attributes:
+        mol: The molecule.
         smiles: The SMILES, every atom in brackets with all its hydrogens.
-        listed: Atoms in the order in which they are written, as RDKit tells it.
     """
 
+    mol: Chem.Mol
     smiles: str
-    listed: str
 
     @property
-    def order(self) -> Int[np.ndarray, " n"]:
-        """Atoms in the order in which they are written."""
-        return np.fromstring(self.listed.strip("[,]"), dtype=np.int64, sep=",")
+    def order(self) -> list[int]:
+        """Atoms in the order in which they are written, as long as the molecule is not written anew."""
+        # As text: RDKit's vector of integers takes ten times as long to read.
+        listed = self.mol.GetProp("_smilesAtomOutputOrder").strip("[,]")
+        return [int(atom) for atom in listed.split(",")] if listed else []
 
     @property
     def atoms(self) -> list[str]:
-        """What is written for each atom, brackets included."""
-        return _ATOM.findall(self.smiles)
+        """What is written for each atom from within its bracket to ahead of the next."""
+        return self.smiles.split("[")[1:]
 
     @property
     def has_sides(self) -> bool:
@@ -54,6 +51,4 @@ def write(mol: Chem.Mol) -> Written:
     Returns:
         The SMILES and the order of its atoms.
     """
-    smiles = Chem.MolToSmiles(mol, _WRITER)
-    # As text: RDKit's vector of integers takes ten times as long to read.
-    return Written(smiles, mol.GetProp("_smilesAtomOutputOrder"))
+    return Written(mol, Chem.MolToSmiles(mol, _WRITER))

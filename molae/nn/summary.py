@@ -70,10 +70,11 @@ class RelationalLayer(nn.Module):
 
     def _update(self, normed: Float[Tensor, "n d"], received: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         # The map of the two side by side, without putting them there: that takes as long as to calculate it.
-        weight, bias = self.update[0].parameters()
+        first, activation, second = self.update
+        weight, bias = first.parameters()
         own, others = weight.split(normed.shape[1], dim=1)
-        hidden = nn.functional.linear(normed, own, bias).add_(nn.functional.linear(received, others))
-        return self.update[1:](hidden)
+        hidden = torch.addmm(nn.functional.linear(normed, own, bias), received, others.mT)
+        return second(activation(hidden))
 
 
 class Summary(nn.Module):

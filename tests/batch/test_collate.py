@@ -119,14 +119,18 @@ def test_graphs_with_numbers_and_without_are_not_batched_together() -> None:
 
 def test_lines_make_the_same_batch_as_graphs_in_slot_order() -> None:
     mols = [Chem.MolFromSmiles(each) for each in ("CC(=O)Oc1ccccc1", "O", "C[C@H](N)/C=C/[CH2]", "CC1CC1")]
-    found = collate_lines([write_line(mol) for mol in mols])
-    numbered = collate([featurise_isomer(mol, ranked=False) for mol in mols])
-    expected = numbered.renumber(inverse_index(numbered.slot))
-    for each in fields(found):
-        one, other = getattr(found, each.name), getattr(expected, each.name)
-        assert (one is None and other is None) or torch.equal(one, other), each.name
+    lines = [write_line(mol) for mol in mols]
+    for size in (1, 3, 9):
+        found = list(collate_lines(lines, size))
+        assert sum(map(len, found)) == len(lines)
+        for start, batch in zip(range(0, len(lines), size), found, strict=True):
+            graphs = [featurise_isomer(mol, ranked=False) for mol in mols[start : start + size]]
+            numbered = collate(graphs)
+            expected = numbered.renumber(inverse_index(numbered.slot))
+            for each in fields(batch):
+                one, other = getattr(batch, each.name), getattr(expected, each.name)
+                assert (one is None and other is None) or torch.equal(one, other), each.name
 
 
-def test_a_batch_needs_a_line() -> None:
-    with pytest.raises(ValueError, match="at least one molecule"):
-        collate_lines([])
+def test_no_line_makes_no_batch() -> None:
+    assert list(collate_lines([], 4)) == []

@@ -42,7 +42,7 @@ from report import parser, publish
 from torch.utils.flop_counter import FlopCounterMode
 
 from molae.apps.chunks import chunk_sources
-from molae.apps.embed import batches, to_batch
+from molae.apps.embed import batches, to_batches
 from molae.apps.loading import open_model
 from molae.apps.molecules import chunk_size
 from molae.apps.reading import try_embeddable
@@ -50,6 +50,7 @@ from molae.apps.rows import Source
 from molae.apps.samples import Embeddable
 from molae.autoencoder import Autoencoder
 from molae.batch.dense import DenseBatch
+from molae.chem.quiet import Quiet
 from molae.errors import RowError
 from molae.io import Chunk, PartStore, matrix_column, outcome
 
@@ -114,10 +115,13 @@ def run_stages(
                 for row in chunk.rows:
                     Chem.MolFromSmiles(row.smiles or "")
             sources = chunk_sources(chunk)
-            with clock.measure("featurise"):
+            # Quiet, as workers are.
+            with clock.measure("featurise"), Quiet():
                 read = [reader(each, model.schema) for each in sources]
             with clock.measure("collate"):
-                batched = [(p, to_batch(model, b)) for p, b in batches(read, arguments.batch_size)]
+                cut = list(batches(read, arguments.batch_size))
+                ordered = [each for _, molecules in cut for each in molecules]
+                batched = list(to_batches(model, ordered, arguments.batch_size))
             codes = torch.full((len(read), model.config.code_size), torch.nan)
             reduced = arguments.precision == "bfloat16"
             with (
@@ -125,12 +129,12 @@ def run_stages(
                 torch.autocast("cpu", torch.bfloat16, enabled=reduced),
                 clock.measure("encode"),
             ):
-                for places, batch in batched:
+                for (places, _), batch in zip(cut, batched, strict=True):
                     codes[places] = model.encode(batch).invariant
             with clock.measure("write"):
                 store.write(index, chunk.columns, _columns(read, codes))
             count += len(chunk.rows)
-            operations += _count_operations(model, [batch for _, batch in batched])
+            operations += _count_operations(model, batched)
         with clock.measure("write"):
             store.finish()
     return count, operations

@@ -21,6 +21,9 @@ CASES = [
     # A direction may be that of an aromatic bond, or that of a single one between aromatic atoms.
     "COc1ccc(-c2cc(O)c3cc/c(=[NH+]\\C(=O)C)cc-3o2)cc1",
     "CC(=O)C=c1/c(=C/C)c2ccccc2o1",
+    # Directions where a ring closes, in a branch, and at neighbours that are not the first of theirs.
+    *("C1CCCCCCCCC/C=C/1", "C1CCCCC/C=C\\CCC1", "FC(=C(/Cl)Br)/I", "C/C(=C\\C)c1ccccc1", "O/N=C(/C)c1ccco1"),
+    *("CC(/C=C/C)(/C=C/F)C", "C/C=C/1CCC(C)CC1", "C(/C=C/C)(C)O"),
 ]
 
 
@@ -104,7 +107,7 @@ def test_too_many_atoms() -> None:
 
 
 def test_a_line_can_be_sent_to_another_process() -> None:
-    line = write_line(molecule("C[C@H](N)/C=C/[CH2]"))
+    line = write_line(molecule("C/C=C/[C@H](N)/C=C/[CH2]"))
     assert line.unpaired
     assert line.bonds
     assert pickle.loads(pickle.dumps(line)) == line
