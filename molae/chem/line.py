@@ -158,7 +158,7 @@ def _asked(mol: Chem.Mol, written: Written, slot: int) -> bytes:
 
 @lru_cache(maxsize=16384)
 def _read(text: str) -> bytes | None:
-    """Reads the categories, a byte each, of one of `Written.atoms`; None for one that must be asked itself."""
+    """Reads the categories, a byte each, of one of `Written.atoms`; None where it must be asked itself."""
     found = _ATOM.match(text)
     if found is None:
         return None
