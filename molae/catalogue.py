@@ -180,10 +180,7 @@ def resolve(name_or_path: str | Path) -> Path:
     if path.is_dir():
         return path
     hint = nearest(str(name_or_path), names)
-    raise CheckpointError(
-        f"no model {str(name_or_path)!r}, neither shipped nor a directory: {hint}"
-        f" (shipped: {', '.join(names) or 'none'})"
-    )
+    raise CheckpointError(f"no model {str(name_or_path)!r}, neither shipped nor a directory: {hint}")
 
 
 def _shipped() -> Path:
