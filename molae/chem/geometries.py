@@ -48,16 +48,15 @@ def read_geometries(bonds: WrittenBonds) -> tuple[Int[np.ndarray, " d"], Int[np.
     if not len(places):
         return places, places
     _, first, second, double, turn = bonds.take(places)
-    atoms, ends = np.unique(np.stack([first, second]), return_inverse=True)
-    first, second = ends
+    count = 1 + max(first.max(), second.max())
     marked = np.flatnonzero(turn)
     # Which neighbour of an atom a direction leads to, and whether that lies above it.
-    named, above = np.full(len(atoms), -1), np.zeros(len(atoms), dtype=np.int64)
+    named, above = np.full(count, -1), np.zeros(count, dtype=np.int64)
     named[first[marked]], above[first[marked]] = second[marked], turn[marked]
     named[second[marked]], above[second[marked]] = first[marked], -turn[marked]
     fixed = np.flatnonzero(double & (above[first] != 0) & (above[second] != 0))
-    lowest = np.full(len(atoms), len(atoms))
     others = np.delete(np.arange(len(places)), fixed)
+    lowest = np.full(count, count)
     np.minimum.at(lowest, first[others], second[others])
     np.minimum.at(lowest, second[others], first[others])
     side = np.where(named == lowest, above, -above)
