@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
@@ -134,7 +134,7 @@ class TunedNetworks:
         deviation: Standard deviation of the target.
         config: Configuration of the summary.
         schema: What the graphs carry.
-        weights: Weights by name, those of all networks stacked.
+        weights: Weights by name, those of all networks stacked; of those that all have in common one alone.
     """
 
     kind: Kind
@@ -147,7 +147,7 @@ class TunedNetworks:
     weights: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(next(iter(self.weights.values())))
+        return max(map(len, self.weights.values()))
 
     def join(self, scores: Float[np.ndarray, "n 1"], graphs: UInt8[np.ndarray, "n p"]) -> np.ndarray:
         """The scores of frozen features, joined with what the networks say of the graphs."""
@@ -157,8 +157,8 @@ class TunedNetworks:
         network = _NETWORKS[self.kind](Summary(self.config, self.schema)).eval()
         found = np.zeros(len(graphs))
         for number in range(len(self)):
-            state = {name: torch.from_numpy(values[number]) for name, values in self.weights.items()}
-            network.load_state_dict(state)
+            own = {name: values[min(number, len(values) - 1)] for name, values in self.weights.items()}
+            network.load_state_dict({name: torch.from_numpy(values) for name, values in own.items()})
             found += _apply(network, graphs, self.schema) / len(self)
         return self.mean + self.deviation * found
 
@@ -254,7 +254,7 @@ def fine_tune(
         logger.info("fine-tuning (%s) does not help on molecules held out: it is left out", kind)
         return Tuning(None, held_scores, np.ones_like(judged))
     weights = [run[place].weights for run in runs]
-    stacked = {name: torch.stack([each[name] for each in weights]).numpy() for name in weights[0]}
+    stacked = {name: _stack([each[name] for each in weights]) for name in weights[0]}
     schema = start.schema.model_copy(update={"targets": ()})
     epochs = (place + 1) * _EPOCHS_BETWEEN
     networks = TunedNetworks(kind, share, epochs, mean, deviation, start.config, schema, stacked)
@@ -314,6 +314,12 @@ def _train(
 def _apply(network: nn.Module, graphs: np.ndarray, schema: Schema) -> np.ndarray:
     parts = [network(unpack_graphs(rows, schema)).numpy() for rows in _parts(graphs, _ROWS_AT_ONCE)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
+
+
+def _stack(weights: Sequence[Tensor]) -> np.ndarray:
+    """The weights of several networks; one alone where all have the same, as those that stay as they are."""
+    common = all(torch.equal(each, weights[0]) for each in weights)
+    return torch.stack(list(weights[:1] if common else weights)).numpy()
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

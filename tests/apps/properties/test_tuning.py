@@ -96,6 +96,12 @@ def test_distances_are_learned_where_the_model_reads_positions(monkeypatch):
     described = json.loads(json.dumps(tuned.networks.described()))
     stored = tuning.TunedNetworks.from_described(described, tuned.networks.weights)
     np.testing.assert_array_equal(stored.join(scores, rows), tuned.networks.join(scores, rows))
+    # What stays as it is, is stored once.
+    counts = {name.split(".")[0]: set() for name in stored.weights}
+    for name, values in stored.weights.items():
+        counts[name.split(".")[0]].add(len(values))
+    assert counts["summary"] == {1}
+    assert max(counts["spatial"]) == len(stored) == 2
 
 
 def test_of_very_many_molecules_two_networks_are_trained(model, monkeypatch):
