@@ -62,7 +62,7 @@ def conformers(
             "--of",
             min=1,
             metavar="M",
-            help="Draw M, relax them by MMFF94s, and keep the -n lowest that differ; needs --relax.",
+            help="Draw M, and keep the -n commonest that differ; with --relax, the lowest that differ.",
         ),
     ] = None,
     enumerate_stereo: Annotated[

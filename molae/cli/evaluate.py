@@ -200,7 +200,8 @@ def conformers(
             "--model",
             metavar="NAMES",
             help="Generators to measure, parted by commas; NAME-mmff for conformers relaxed by MMFF94s, "
-            "NAME-lowest for the lowest that differ of four times as many.",
+            "NAME-lowest for the lowest that differ of four times as many, NAME-commonest for the"
+            " commonest of as many that are not relaxed.",
         ),
     ] = "",
     baselines: Annotated[

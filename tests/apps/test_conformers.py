@@ -12,6 +12,7 @@ from molae.apps.conformers import sampled
 from molae.apps.conformers.generator import EtkdgGenerator, open_generator
 from molae.apps.conformers.isomers import read_whole, sample_isomers, try_isomers
 from molae.apps.conformers.sampled import Request, sample_conformers
+from molae.chem.commonest import commonest
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.isomers import keep_configurations, with_positions
 from molae.errors import ConfigError, MolaeError, RowError
@@ -84,8 +85,14 @@ def test_of_more_conformers_the_lowest_that_differ_are_kept() -> None:
     assert len(energies(n=40, of=40)) < 40
     with pytest.raises(ConfigError, match="of: expected at least n, 5, got 4"):
         molae.conformers("CCCCCO", n=5, of=4, relax="mmff")
-    with pytest.raises(ConfigError, match="of: the lowest are known of relaxed"):
-        molae.conformers("CCCCCO", n=5, of=9)
+
+
+def test_of_more_conformers_the_commonest_that_differ_are_kept() -> None:
+    mol = molae.conformers("CCCCCO", n=40, model="etkdg")
+    chosen = molae.conformers("CCCCCO", n=4, of=40, model="etkdg")
+    drawn, kept = ([c.GetPositions() for c in each.GetConformers()] for each in (mol, chosen))
+    places = [next(i for i, other in enumerate(drawn) if np.array_equal(each, other)) for each in kept]
+    assert places == commonest(mol, np.array(drawn), 4)
 
 
 def test_gfn2_says_which_are_the_lowest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,13 @@ def test_more_samples_for_each_reference_on_request(references: Path, tmp_path: 
     assert figures["etkdg"]["samples"] == 5 * sum(COUNTS.values())
 
 
+def test_the_commonest_of_more_conformers_are_as_many(references: Path) -> None:
+    report = evaluate_conformers(references, baselines=["etkdg", "etkdg-commonest"], limit=1)
+    plain, commonest = (report["methods"][name] for name in ("etkdg", "etkdg-commonest"))
+    assert commonest["figures"]["samples"] == plain["figures"]["samples"]
+    assert commonest["seconds"] > plain["seconds"]
+
+
 def test_the_lowest_of_more_conformers_are_samples_as_many(references: Path) -> None:
     report = evaluate_conformers(references, baselines=["etkdg", "etkdg-lowest"], limit=1)
     plain, lowest = (report["methods"][name] for name in ("etkdg", "etkdg-lowest"))

@@ -122,7 +122,7 @@ def test_isomers_are_enumerated(rows: Path) -> None:
         (("-o", "out.csv"), "expected one of .sdf .sdf.gz"),
         (("-o", "out.sdf", "--model", "magic"), "no model 'magic', neither shipped nor a directory"),
         (("-o", "out.sdf", "--prune-rmsd", "-1"), "prune_rmsd"),
-        (("-o", "out.sdf", "-n", "2", "--of", "4"), "of: the lowest are known of relaxed"),
+        (("-o", "out.sdf", "-n", "5", "--of", "4"), "of: expected at least n, 5, got 4"),
     ],
 )
 def test_wrong_usage(rows: Path, options: tuple[str, ...], message: str) -> None:

@@ -32,8 +32,8 @@ def conformers(
         relax: `none`, `mmff` (MMFF94s) or `gfn2` (GFN2-xTB, which needs tblite).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds after which nothing further is begun; None for no limit.
-        of: Conformers that are drawn and relaxed by MMFF94s, of which the `n` lowest that differ are kept;
-            None for `n`, all of which are kept.
+        of: Conformers that are drawn, of which the `n` commonest that differ are kept, or with `relax` the
+            `n` lowest that differ, all having been relaxed by MMFF94s; None for `n`, all of which are kept.
     Returns:
         The molecule with all hydrogens, atoms of the input first, and up to `n` conformers in Å, by energy
         where relaxed. Each conformer has the property `molae_generator`, how it was made, and

@@ -18,7 +18,7 @@ from molae.apps.conformers.checks import Checked, check_sample, require_checks, 
 from molae.apps.conformers.ensembles import Ensemble, Ensembles, read_references, read_samples
 from molae.apps.conformers.generator import ETKDG, open_generator
 from molae.apps.conformers.isomers import read_whole
-from molae.apps.conformers.sampled import Request, Sampled, relax_sampled, sample_conformers
+from molae.apps.conformers.sampled import Relax, Request, Sampled, relax_sampled, sample_conformers
 from molae.apps.molecules import as_source, from_binary
 from molae.apps.rows import Progress, no_progress
 from molae.apps.workers import Workers
@@ -38,6 +38,8 @@ RELAXED_SUFFIX = "-mmff"
 """Behind the name of a generator: each of its conformers relaxed by MMFF94s."""
 LOWEST_SUFFIX = "-lowest"
 """Behind the name of a generator: the lowest that differ of four times as many, relaxed likewise."""
+COMMONEST_SUFFIX = "-commonest"
+"""Behind the name of a generator: the commonest that differ of four times as many, as they were made."""
 BASELINES = (ETKDG, ETKDG + RELAXED_SUFFIX)
 
 _CHUNK_SIZE = 64
@@ -99,8 +101,8 @@ class Protocol:
     """What is measured.
 
     Attributes:
-        methods: Names of generators, with `-mmff` or `-lowest` behind (see `RELAXED_SUFFIX`,
-            `LOWEST_SUFFIX`).
+        methods: Names of generators, with `-mmff`, `-lowest` or `-commonest` behind (see `RELAXED_SUFFIX`,
+            `LOWEST_SUFFIX`, `COMMONEST_SUFFIX`).
         seeds: Seeds of the samples.
         per_reference: Samples for each reference.
     """
@@ -247,8 +249,9 @@ def _sample(
     """What a method makes, and the seconds that it takes; what was `made` before is taken from there."""
     name = _generator_of(method)
     start = process_time()
-    if method == name + LOWEST_SUFFIX:
-        request = replace(request, relax="mmff", of=_TIMES_AS_MANY * request.n)
+    if method in (name + LOWEST_SUFFIX, name + COMMONEST_SUFFIX):
+        relax: Relax = "mmff" if method.endswith(LOWEST_SUFFIX) else "none"
+        request = replace(request, relax=relax, of=_TIMES_AS_MANY * request.n)
         return sample_conformers(mol, open_generator(name), request), process_time() - start
     if name not in made:
         made[name] = sample_conformers(mol, open_generator(name), request), process_time() - start
@@ -260,7 +263,9 @@ def _sample(
 
 
 def _generator_of(method: str) -> str:
-    return method.removesuffix(RELAXED_SUFFIX).removesuffix(LOWEST_SUFFIX)
+    for suffix in (RELAXED_SUFFIX, LOWEST_SUFFIX, COMMONEST_SUFFIX):
+        method = method.removesuffix(suffix)
+    return method
 
 
 def _run(

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from rdkit import Chem
 
 from molae.apps.conformers.generator import ETKDG, ConformerGenerator, EtkdgGenerator, seed_of_turn
+from molae.chem.commonest import commonest
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.force_field import relax_force_field
 from molae.chem.gfn2 import energy_gfn2, relax_gfn2, require_gfn2
@@ -39,9 +40,10 @@ class Request:
         relax: `none`, `mmff` (MMFF94s, UFF where it lacks parameters) or `gfn2` (GFN2-xTB).
         prune_rmsd: Least heavy-atom RMSD between two conformers, in Å; None for no pruning.
         time_limit: Seconds for a molecule after which nothing further is begun, None for no limit.
-        of: Conformers that are drawn and relaxed by MMFF94s; the `n` lowest that differ are kept. Where
-            `gfn2` is asked for, its energies say which are the lowest, and these are relaxed by it. None for
-            `n`, all of which are kept.
+        of: Conformers that are drawn. The `n` commonest that differ are kept (see
+            `molae.chem.commonest.commonest`), or if they are to be relaxed, which MMFF94s does to all, the
+            `n` lowest that differ. Where `gfn2` is asked for, its energies say which are the lowest, and
+            these are relaxed by it. None for `n`, all of which are kept.
     """
 
     n: int = 50
@@ -93,8 +95,6 @@ def check_request(request: Request) -> None:
             raise ConfigError(f"{name}: expected a number above 0, got {value}")
     if request.relax not in get_args(Relax):
         raise ConfigError(f"relax: expected one of {', '.join(get_args(Relax))}, got {request.relax!r}")
-    if request.of is not None and request.relax == "none":
-        raise ConfigError("of: the lowest are known of relaxed conformers alone, by mmff or gfn2")
     if request.of is not None and request.of < request.n:
         raise ConfigError(f"of: expected at least n, {request.n}, got {request.of}")
     if request.relax == "gfn2":
@@ -112,7 +112,8 @@ def sample_conformers(mol: Chem.Mol, generator: ConformerGenerator, request: Req
         generator: What makes the conformers.
         request: What is asked for.
     Returns:
-        At least one conformer; by energy where relaxed, else in the order in which they were made.
+        At least one conformer; by energy where relaxed, the commonest first where chosen so, else in the
+        order in which they were made.
     Raises:
         RowError: Why there is not one conformer.
         ConfigError: If what relaxes is not installed.
@@ -122,7 +123,9 @@ def sample_conformers(mol: Chem.Mol, generator: ConformerGenerator, request: Req
     sampled = _generate(mol, generator, drawn, end)
     if len(sampled.positions) < drawn.n:
         sampled = _with_note(sampled, "fewer conformers than asked for: the others failed, or time ran out")
-    if request.of is not None:
+    if request.of is not None and request.relax == "none":
+        sampled = sampled.take(commonest(mol, sampled.positions, request.n))
+    elif request.of is not None:
         sampled = _lowest(mol, sampled, request, end)
     elif request.relax != "none":
         sampled = relax_sampled(mol, sampled, request.relax, end)
