@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from molae.cli.evaluate import evaluate
 from molae.cli.explore import explore
 from molae.cli.fit import fit
 from molae.cli.generate import generate
+from molae.cli.interrupts import interruptions_for_python
 from molae.cli.models import models
 from molae.cli.neighbours import neighbours
 from molae.cli.pack import pack
@@ -40,8 +42,11 @@ class _Verbs(TyperGroup):
     """Reports errors in one line, without a traceback, and says how to go on after an interruption."""
 
     def invoke(self, ctx: Any) -> Any:
+        # Training waits for the end of a step, in all of its processes, which have handlers of their own.
+        trains = ctx.invoked_subcommand == "train"
         try:
-            return super().invoke(ctx)
+            with nullcontext() if trains else interruptions_for_python():
+                return super().invoke(ctx)
         except MolaeError as error:
             print(f"molae: {error}", file=sys.stderr)
             raise typer.Exit(WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED) from error
