@@ -3,7 +3,7 @@
     import molae
 
     vectors = molae.embed(["CCO", "c1ccccc1"])
-    again = molae.reconstruct(["CCO"])[0].smiles
+    mols = molae.decode_molecules(vectors)
 
 What these names stand for is imported when they are first used, so that `import molae` is quick.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from molae.apps.conformers.clusters import cluster_conformers
     from molae.apps.conformers.codes import decode_conformers, embed_conformers, interpolate_conformers
     from molae.apps.conformers.optimise import optimise
+    from molae.apps.decode import decode_molecules
     from molae.apps.embed import embed
     from molae.apps.embedder import MoleculeEmbedder
     from molae.apps.generate import generate_graphs, generate_molecules
@@ -38,6 +39,7 @@ __all__ = [
     "conformers",
     "decode_conformers",
     "decode_graphs",
+    "decode_molecules",
     "embed",
     "embed_conformers",
     "fit_prior",
@@ -59,6 +61,7 @@ _HOMES = {
     "conformers": "molae.apps.conformers.api",
     "decode_conformers": "molae.apps.conformers.codes",
     "decode_graphs": "molae.apps.graphs",
+    "decode_molecules": "molae.apps.decode",
     "embed": "molae.apps.embed",
     "embed_conformers": "molae.apps.conformers.codes",
     "fit_prior": "molae.apps.priors",

@@ -15,6 +15,11 @@ for original, result in zip(smiles, molae.reconstruct(smiles, model="molecule-qm
     else:
         print(f"{original:>16}: {result.smiles}, exact: {result.exact}, RMSD {result.rmsd:.3f} Å")
 
+# %% Vectors that came from anywhere become molecules: here the mean of two
+vectors = molae.embed(["CCCO", "CCCN"], model="molecule-qm9")
+(between,) = molae.decode_molecules(vectors.mean(axis=0, keepdims=True), model="molecule-qm9")
+print("between CCCO and CCCN:", "no valid molecule" if between is None else Chem.MolToSmiles(between))
+
 # %% The straight line between two vectors
 for step, mol in enumerate(molae.interpolate("CCCCO", "C1CCOC1", steps=7, model="molecule-qm9")):
     print(step, "no valid molecule" if mol is None else Chem.MolToSmiles(mol))

@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 from rdkit import Chem
-from rdkit.rdBase import BlockLogs
 
+from molae.apps.decode import smiles_of, try_decode
 from molae.apps.embed import BATCH_SIZE, embed_read
 from molae.apps.files import OnError
-from molae.apps.graphs import decode_graphs, decode_in_batches
+from molae.apps.graphs import decode_graphs
 from molae.apps.loading import Model, open_model
 from molae.apps.priors import PriorChoice, open_prior
-from molae.apps.reconstruct import rebuild_all
 from molae.apps.rows import Progress, Source, Summary, no_progress
 from molae.apps.whole import read_whole
 from molae.autoencoder import Autoencoder
@@ -92,7 +91,7 @@ def generate_molecules(
     _check_number(n)
     opened = open_model(model, device)
     drawn = open_prior(codes, model, opened, prior, seed).sample(n, seed)
-    return [None if isinstance(mol, RowError) else mol for mol in decode_molecules(opened, drawn)]
+    return [None if isinstance(mol, RowError) else mol for mol in try_decode(opened, drawn)]
 
 
 def generate_file(
@@ -142,47 +141,13 @@ def generate_file(
         for chunk, start in enumerate(range(0, n, _CHUNK)):
             # Every chunk has a seed of its own, so that none has to wait for all that are to come.
             draws = drawn.sample(min(_CHUNK, n - start), _seed_of(seed, chunk))
-            found = decode_molecules(opened, draws, batch_size)
+            found = try_decode(opened, draws, batch_size)
             summary.count((), [each if isinstance(each, RowError) else None for each in found])
             yield _as_table(found, on_error)
             progress(len(found), n)
 
     write_table(path, suffix, _TABLE, tables)
     return summary
-
-
-def decode_molecules(
-    model: Autoencoder, codes: Float[np.ndarray, "n d"], batch_size: int = BATCH_SIZE
-) -> list[Chem.Mol | RowError]:
-    """Decodes codes to molecules; what is no valid one is not repaired.
-
-    Args:
-        model: Model of molecules, in evaluation mode.
-        codes: Codes.
-        batch_size: Codes that the model takes at once.
-    Returns:
-        For each a molecule, or why there is none (see `molae.apps.reconstruct.rebuild_all`).
-    """
-    decoded = decode_in_batches(model, codes, batch_size)
-    return [_readable(mol) for each in decoded for mol in rebuild_all(each)]
-
-
-def smiles_of(mol: Chem.Mol) -> str:
-    """The canonical SMILES of a molecule without its hydrogens, whether or not they are nodes."""
-    with BlockLogs():
-        return Chem.MolToSmiles(Chem.RemoveHs(mol))
-
-
-def _readable(mol: Chem.Mol | RowError) -> Chem.Mol | RowError:
-    """The molecule, or why it has no SMILES: what RDKit sanitises with hydrogens as nodes may not be valid
-    without them."""
-    if isinstance(mol, RowError):
-        return mol
-    try:
-        smiles_of(mol)
-    except Chem.MolSanitizeException as error:
-        return RowError(f"decoded to no valid molecule: {error}", "not_sanitised")
-    return mol
 
 
 def _codes(source: Source, model: Autoencoder, batch_size: int) -> Float[np.ndarray, "g d"]:

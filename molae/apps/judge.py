@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
+from molae.apps.decode import smiles_of, try_decode
 from molae.apps.embed import BATCH_SIZE
-from molae.apps.generate import decode_molecules, smiles_of
 from molae.apps.graphs import decode_codes
 from molae.apps.molecules import Molecule
 from molae.apps.samples import Sample
@@ -44,7 +44,7 @@ def judge_generated(
         `molae.metrics.molecule_sets.compare_molecules` of these.
     """
     if model.schema.labels is None:
-        return _judge_molecules(decode_molecules(model, drawn, batch_size), known, _mols(reference))
+        return _judge_molecules(try_decode(model, drawn, batch_size), known, _mols(reference))
     graphs = list(decode_codes(model, drawn, batch_size))
     names = [canonical_key(each.nodes, each.edges) if len(each.nodes) else None for each in graphs]
     figures = summarise_generated(names, known)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from molae.cli.bench import bench
 from molae.cli.conformers import conformers
+from molae.cli.decode import decode
 from molae.cli.embed import embed
 from molae.cli.evaluate import evaluate
 from molae.cli.explore import explore
@@ -76,6 +77,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(embed)
+app.command()(decode)
 app.command()(reconstruct)
 app.command()(conformers)
 app.command()(generate)
