@@ -15,10 +15,10 @@ for original, result in zip(smiles, molae.reconstruct(smiles, model="molecule-qm
     else:
         print(f"{original:>16}: {result.smiles}, exact: {result.exact}, RMSD {result.rmsd:.3f} Å")
 
-# %% Vectors that came from anywhere become molecules: here the mean of two
-vectors = molae.embed(["CCCO", "CCCN"], model="molecule-qm9")
-(between,) = molae.decode_molecules(vectors.mean(axis=0, keepdims=True), model="molecule-qm9")
-print("between CCCO and CCCN:", "no valid molecule" if between is None else Chem.MolToSmiles(between))
+# %% Vectors alone become molecules again; a row of NaN stands for what could not be read
+vectors = molae.embed(smiles, model="molecule-qm9")
+for mol in molae.decode_molecules(vectors, model="molecule-qm9"):
+    print("no molecule" if mol is None else f"{Chem.MolToSmiles(mol)}, {mol.GetNumConformers()} conformer")
 
 # %% The straight line between two vectors
 for step, mol in enumerate(molae.interpolate("CCCCO", "C1CCOC1", steps=7, model="molecule-qm9")):
