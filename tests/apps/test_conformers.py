@@ -83,6 +83,8 @@ def test_of_more_conformers_the_lowest_that_differ_are_kept() -> None:
     assert len(set(np.round(lowest, 2))) == len(lowest) == 5
     assert lowest[0] == min(every)
     assert len(energies(n=40, of=40)) < 40
+    few = sample_isomers("CCCCCO", EtkdgGenerator(), Request(40, relax="mmff", of=40))[0]
+    assert "fewer conformers than asked for: no others that differ were found" in few.sampled.notes
     with pytest.raises(ConfigError, match="of: expected at least n, 5, got 4"):
         molae.conformers("CCCCCO", n=5, of=4, relax="mmff")
 

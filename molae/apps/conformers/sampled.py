@@ -127,6 +127,8 @@ def sample_conformers(mol: Chem.Mol, generator: ConformerGenerator, request: Req
         sampled = sampled.take(commonest(mol, sampled.positions, request.n))
     elif request.of is not None:
         sampled = _lowest(mol, sampled, request, end)
+        if len(sampled.positions) < request.n:
+            sampled = _with_note(sampled, "fewer conformers than asked for: no others that differ were found")
     elif request.relax != "none":
         sampled = relax_sampled(mol, sampled, request.relax, end)
     if request.prune_rmsd is not None:
