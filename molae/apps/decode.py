@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +93,7 @@ def decode_file(
     check_folder(path)
     found = read_codes(codes)
     opened = open_model(_model_of(found, model), device)
-    if suffix in LINE_SUFFIXES:
-        # The first column alone is written, and of nothing there is no SMILES.
-        found, on_error = (
-            replace(found, columns=found.columns.select([])),
-            "drop" if on_error == "keep" else on_error,
-        )
+    alone = suffix in LINE_SUFFIXES
     summary = Summary()
 
     def tables() -> Iterator[pa.Table]:
@@ -107,10 +101,10 @@ def decode_file(
             part = found.take(np.arange(start, min(start + _CHUNK, len(found))))
             mols = try_decode(opened, part.vectors, batch_size)
             summary.count((), [each if isinstance(each, RowError) else None for each in mols])
-            yield _as_table(part, mols, on_error)
+            yield _as_table(part, mols, on_error, alone)
             progress(len(part), len(found))
 
-    write_table(path, suffix, _as_table(found.take(np.arange(0)), [], on_error).schema, tables)
+    write_table(path, suffix, _as_table(found.take(np.arange(0)), [], on_error, alone).schema, tables)
     return summary
 
 
@@ -163,18 +157,19 @@ def _model_of(codes: Codes, model: str | None) -> str:
     return model
 
 
-def _as_table(codes: Codes, mols: Sequence[Chem.Mol | RowError], on_error: OnError) -> pa.Table:
+def _as_table(codes: Codes, mols: Sequence[Chem.Mol | RowError], on_error: OnError, alone: bool) -> pa.Table:
+    """The columns beside the codes, and what was decoded; or, `alone`, the valid SMILES."""
     errors = [each if isinstance(each, RowError) else None for each in mols]
     if on_error == "fail":
         for row, error in zip(codes.rows.tolist(), errors, strict=True):
             if error is not None:
                 raise RowError(f"{codes.source}, row {row}: {error.reason}", error.kind) from error
     smiles = [None if isinstance(each, RowError) else smiles_of(each) for each in mols]
-    added = {"decoded_smiles": pa.array(smiles, pa.string())} | outcome(errors)
+    decoded = {"decoded_smiles": pa.array(smiles, pa.string())}
+    if alone:
+        return pa.table(decoded).drop_null()
+    added = decoded | outcome(errors)
     names = unique_names([*codes.columns.column_names, *added])
     table = pa.table([*codes.columns.columns, *added.values()], names=names)
-    return (
-        table.filter(pa.array([error is None for error in errors], pa.bool_()))
-        if on_error == "drop"
-        else table
-    )
+    valid = pa.array([error is None for error in errors], pa.bool_())
+    return table.filter(valid) if on_error == "drop" else table
