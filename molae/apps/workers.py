@@ -32,9 +32,10 @@ AHEAD = 2
 LOSSES = 3
 """Processes that may die one after the other without having begun an item."""
 
-_DIED = (
-    "a worker process died, perhaps for want of memory: use fewer workers, or none"
-    " (in a script, workers also need `if __name__ == '__main__':`)"
+_DIED = "a worker process died, perhaps for want of memory: use fewer workers, or none"
+_NEVER_BEGAN = (
+    "worker processes end before they begin: a script that has some needs `if __name__ == '__main__':` around"
+    " what it does; or memory is short, then use fewer workers, or none"
 )
 
 
@@ -174,7 +175,9 @@ class _Crew(Generic[S, R]):
         left = [piece for piece in pieces if not piece.finished()]
         busy = [(piece, number) for piece in left for number in piece.items if number in began]
         self._losses = 0 if busy else self._losses + 1
-        if self._failed is None or self._losses > LOSSES:
+        if self._losses > LOSSES or (self._failed is None and not busy):
+            raise MolaeError(_NEVER_BEGAN)
+        if self._failed is None:
             raise MolaeError(_DIED)
         late = [each for each in busy if self._limit is not None and began[each[1]] >= self._limit]
         for piece, number in late:

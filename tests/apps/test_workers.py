@@ -53,7 +53,7 @@ def test_only_what_kills_its_process_or_hangs_fails(tmp_path: Path) -> None:
 
 def test_workers_that_cannot_even_start_are_reported() -> None:
     with (
-        pytest.raises(MolaeError, match="worker process died"),
+        pytest.raises(MolaeError, match="end before they begin: a script that has some needs `if __name__"),
         Workers(_Unreadable(), 1, failed=keep_failure) as workers,
     ):
         list(workers.map_chunks([("only", [3])]))
