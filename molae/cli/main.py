@@ -43,7 +43,7 @@ class _Verbs(TyperGroup):
     """Reports errors in one line, without a traceback, and says how to go on after an interruption."""
 
     def invoke(self, ctx: Any) -> Any:
-        # Training waits for the end of a step, in all of its processes, which have handlers of their own.
+        # Training, once it has begun, waits in all its processes for the end of a step, by its own handlers.
         trains = ctx.invoked_subcommand == "train"
         try:
             with nullcontext() if trains else interruptions_for_python():

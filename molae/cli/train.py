@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molae.cli.interrupts import interruptions_for_python
 from molae.cli.options import NumWorkers, Quiet, Seed, SmilesColumn, Verbose
 
 if TYPE_CHECKING:
@@ -65,11 +66,12 @@ def train(
     begin = None if start is None else resolve(start)
     output.mkdir(parents=True, exist_ok=True)
     coordinates = settings.data.coordinates is not False
-    packed = _packed(Source(data, smiles_column, None, num_workers, seed), coordinates, output, terminal)
     validating = None
-    if validation is not None:
-        held_out = Source(validation, smiles_column, None, num_workers, seed)
-        validating = _packed(held_out, coordinates, output, terminal)
+    with interruptions_for_python():
+        packed = _packed(Source(data, smiles_column, None, num_workers, seed), coordinates, output, terminal)
+        if validation is not None:
+            held_out = Source(validation, smiles_column, None, num_workers, seed)
+            validating = _packed(held_out, coordinates, output, terminal)
     run(settings, packed, output, resume, validating, begin)
     if _interrupted(output, settings.training.steps, settings.training.patience):
         raise KeyboardInterrupt
