@@ -73,8 +73,8 @@ def decode_file(
     A table has the columns that the codes have beside them, `decoded_smiles`, `status` and `error`.
 
     Args:
-        codes: A `.parquet`, `.csv`, `.csv.gz` or `.npz` file that `molae embed` wrote, or a folder of its
-            shards in Parquet.
+        codes: A `.parquet`, `.csv`, `.csv.gz`, `.npz` or `.npy` file that `molae embed` wrote, or a folder of
+            its shards in Parquet.
         output: Path of the output: a table; or `.smi`, the SMILES of the valid molecules alone.
         model: Name or path of the model that made the codes; None for the one that the file names.
         batch_size: Codes that the model takes at once.

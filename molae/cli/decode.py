@@ -13,7 +13,8 @@ def decode(
     codes: Annotated[
         str,
         typer.Argument(
-            metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz, or shards."
+            metavar="CODES",
+            help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
         ),
     ],
     output: Output,

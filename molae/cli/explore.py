@@ -22,7 +22,8 @@ def explore(
     codes: Annotated[
         str,
         typer.Argument(
-            metavar="CODES", help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz, or shards."
+            metavar="CODES",
+            help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write, .html.")],

@@ -23,7 +23,7 @@ from molae.io.parquet_file import parquet_parts
 
 logger = logging.getLogger("molae.apps")
 
-CODES_SUFFIXES = (".parquet", ".csv", ".csv.gz", ".npz")
+CODES_SUFFIXES = (".parquet", ".csv", ".csv.gz", ".npz", ".npy")
 
 # Where the input had the name already, `molae_` precedes it.
 _VECTORS = re.compile(r"(molae_)*embedding")
@@ -88,6 +88,8 @@ def holds_codes(path: str | Path) -> bool:
         suffix = _suffix(path)
         if suffix == ".parquet":
             names = pq.read_schema(_parquet_files(path)[0]).names
+        elif suffix == ".npy":
+            return path.exists()  # nothing else is read from one
         elif suffix == ".npz":
             names = [name.removesuffix(".npy") for name in zipfile.ZipFile(path).namelist()]
         else:
@@ -101,8 +103,8 @@ def read_codes(path: str | Path, smiles_column: str | None = None, id_column: st
     """Reads a file of codes into memory.
 
     Args:
-        path: A `.parquet`, `.csv`, `.csv.gz` or `.npz` file that `molae embed` wrote, or a folder of its
-            shards in Parquet.
+        path: A `.parquet`, `.csv`, `.csv.gz`, `.npz` or `.npy` file that `molae embed` wrote, or a folder of
+            its shards in Parquet.
         smiles_column: Name of the SMILES column, or None to find it, if there is any.
         id_column: Name of the column of names, or None to find it, if there is any.
     Returns:
@@ -227,9 +229,20 @@ def _read_npz(path: Path) -> tuple[pa.Table, np.ndarray, CodesOrigin | None]:
     name = _vectors_name([key for key, value in arrays.items() if value.ndim == 2])
     matrix = arrays.pop(name).astype(np.float32)
     columns = {key: pa.array(value) for key, value in arrays.items() if value.shape == (len(matrix),)}
-    # A table without columns would forget how many rows it has.
-    columns |= {} if columns else {"row": pa.array(np.arange(1, len(matrix) + 1))}
-    return pa.table(columns), matrix, None
+    return pa.table(columns) if columns else _row_numbers(len(matrix)), matrix, None
+
+
+def _read_npy(path: Path) -> tuple[pa.Table, np.ndarray, CodesOrigin | None]:
+    # Mapped, so that a size that the file only claims takes no memory.
+    matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":
+        raise ValueError(f"the codes are of type {matrix.dtype} and shape {matrix.shape}, expected a matrix")
+    return _row_numbers(len(matrix)), np.array(matrix, dtype=np.float32), None
+
+
+def _row_numbers(count: int) -> pa.Table:
+    """What stands for columns where there are none: a table without any would forget how many rows it has."""
+    return pa.table({"row": np.arange(1, count + 1)})
 
 
 def _vectors_name(names: Sequence[str]) -> str:
@@ -245,4 +258,10 @@ def _added(names: Sequence[str], name: str) -> str | None:
     return max(found, key=len, default=None)
 
 
-_READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".csv.gz": _read_csv, ".npz": _read_npz}
+_READERS = {
+    ".parquet": _read_parquet,
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+}

@@ -24,7 +24,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", CODES_SUFFIXES)
+@pytest.mark.parametrize("suffix", [each for each in CODES_SUFFIXES if each != ".npy"])
 def test_what_embed_writes_is_read(table: Path, model_path: Path, suffix: str) -> None:
     path = table.with_name(f"codes{suffix}")
     embed_file(Source(table, seed=3), path, model_path)
@@ -48,6 +48,38 @@ def test_what_embed_writes_is_read(table: Path, model_path: Path, suffix: str) -
         assert codes.origin is None
     some = codes.take(np.array([2, 0]))
     assert (some.rows.tolist(), some.texts("id")) == ([3, 1], ["m2", "m0"])
+
+
+def test_an_array_alone_is_read(table: Path, model_path: Path) -> None:
+    path = table.with_name("codes.npy")
+    embed_file(Source(table, seed=3), path, model_path)
+    assert holds_codes(path)
+    codes = read_codes(path)
+    np.testing.assert_array_equal(codes.vectors, np.load(path))
+    assert (codes.smiles_column, codes.origin) == (None, None)
+    assert codes.texts("row") == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(3), "shape \\(3,\\), expected a matrix"),
+        (np.zeros((2, 2), dtype=int), "type int64"),
+        (np.array([[{}]]), "codes.npy: "),
+    ],
+)
+def test_arrays_that_hold_no_codes_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "codes.npy", array)
+    with pytest.raises(DataError, match=message):
+        read_codes(tmp_path / "codes.npy")
+
+
+def test_a_size_that_an_array_only_claims_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "codes.npy"
+    np.save(path, np.zeros((10, 10)))
+    path.write_bytes(path.read_bytes().replace(b"(10, 10)", b"(10, 1" + b"0" * 14 + b")", 1))
+    with pytest.raises(DataError, match=r"codes\.npy"):
+        read_codes(path)
 
 
 def test_lists_of_other_programs_are_read(tmp_path: Path) -> None:
