@@ -77,8 +77,13 @@ def test_what_is_no_ensemble_is_refused(tmp_path: Path) -> None:
         next(read_ensembles(tmp_path / "c.parquet"))
 
 
-def test_the_shipped_sample_can_be_read() -> None:
-    found = list(read_ensembles(Path(__file__).parents[2] / "data" / "ensembles_examples.parquet"))
-    assert len(found) == 20
+@pytest.mark.parametrize(
+    ("name", "count", "most"), [("ensembles_examples", 20, 10), ("ensembles_gfn2", 349, 5)]
+)
+def test_shipped_ensembles_can_be_read(name: str, count: int, most: int) -> None:
+    found = list(read_ensembles(Path(__file__).parents[2] / "data" / f"{name}.parquet"))
+    assert len(found) == count
     for ensemble in found:
-        assert ensemble.mol.GetNumConformers() == len(ensemble.energies) <= 10
+        assert ensemble.mol.GetNumConformers() == len(ensemble.energies) <= most
+        assert ensemble.energies[0] == 0
+        assert sorted(ensemble.energies) == list(ensemble.energies)
