@@ -10,14 +10,17 @@ import threading
 from molae.cli.interrupts import interruptions_for_python
 
 EMBEDS = """
-import os, signal, threading
-from rdkit import Chem
-from rdkit.Chem import rdDistGeom
+import os, signal, sys, threading
+from molae.cli import app
 from molae.cli.interrupts import interruptions_for_python
 
-mol = Chem.AddHs(Chem.MolFromSmiles("CC(C)Cc1ccc(cc1)C(C)C(=O)NCCCCC(=O)NCCc1ccccc1"))
+assert "numpy" not in sys.modules  # whose threads would take the signal, and let RDKit have it
 try:
     with interruptions_for_python():
+        from rdkit import Chem
+        from rdkit.Chem import rdDistGeom
+
+        mol = Chem.AddHs(Chem.MolFromSmiles("CC(C)Cc1ccc(cc1)C(C)C(=O)NCCCCC(=O)NCCc1ccccc1"))
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         count = len(rdDistGeom.EmbedMultipleConfs(mol, 40, randomSeed=1))
         print("not interrupted", count)
