@@ -19,8 +19,8 @@ from typing import cast
 def interruptions_for_python() -> Iterator[None]:
     """As long as the context lasts, SIGINT goes to Python's handler only, as soon as compiled code returns.
 
-    Threads that began before are not covered, as those of NumPy, which must not have been imported yet. Without
-    a main thread to interrupt, or signal masks, nothing is changed.
+    Threads that began before are not covered: NumPy's, so it must not have been imported yet. Without a main
+    thread to interrupt, or signal masks, nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
