@@ -60,7 +60,7 @@ def featurise_isomer(mol: Chem.Mol, max_nodes: int | None = None, ranked: bool =
     slot[order] = np.arange(len(order))
     nodes = make_nodes([line]).take(slot, axis=0).astype(np.int64)
     edges = edge_matrix(mol)
-    for first, second, category in untold_bonds(mol, written) if written.has_sides else ():
+    for first, second, category in line.bonds or (untold_bonds(mol, written) if written.has_sides else ()):
         i, j = order[first], order[second]
         edges[i, j] = edges[j, i] = category
     return Graph(nodes, edges, None, slot, slot, rank_alike(mol, slot) if ranked else None)

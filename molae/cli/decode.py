@@ -6,17 +6,21 @@ from typing import Annotated
 
 import typer
 
-from molae.cli.options import BatchSize, Device, DeviceOption, OnError, OnErrorOption, Output, Quiet, Verbose
+from molae.cli.options import (
+    BatchSize,
+    Codes,
+    Device,
+    DeviceOption,
+    OnError,
+    OnErrorOption,
+    Output,
+    Quiet,
+    Verbose,
+)
 
 
 def decode(
-    codes: Annotated[
-        str,
-        typer.Argument(
-            metavar="CODES",
-            help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
-        ),
-    ],
+    codes: Codes,
     output: Output,
     model: Annotated[
         str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from molae.cli.options import IdColumn, Quiet, SmilesColumn, Verbose
+from molae.cli.options import Codes, IdColumn, Quiet, SmilesColumn, Verbose
 
 
 class ProjectionName(StrEnum):
@@ -19,13 +19,7 @@ class ProjectionName(StrEnum):
 
 
 def explore(
-    codes: Annotated[
-        str,
-        typer.Argument(
-            metavar="CODES",
-            help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
-        ),
-    ],
+    codes: Codes,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write, .html.")],
     color: Annotated[
         str | None,

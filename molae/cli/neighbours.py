@@ -9,6 +9,7 @@ import typer
 
 from molae.cli.options import (
     BatchSize,
+    Codes,
     Device,
     DeviceOption,
     IdColumn,
@@ -43,13 +44,7 @@ def neighbours(
         str,
         typer.Argument(metavar="QUERY", help="Molecules, as for `molae embed`, or a file of codes."),
     ],
-    codes: Annotated[
-        str,
-        typer.Argument(
-            metavar="CODES",
-            help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
-        ),
-    ],
+    codes: Codes,
     output: Output,
     count: Annotated[int, typer.Option("-k", min=1, help="Neighbours of each query.")] = 5,
     metric: Annotated[

@@ -56,6 +56,13 @@ Input = Annotated[
         " target), a TUDataset folder; a folder of .parquet; files also as .gz; - for standard input.",
     ),
 ]
+Codes = Annotated[
+    str,
+    typer.Argument(
+        metavar="CODES",
+        help="Codes that `molae embed` wrote: .parquet .csv .csv.gz .npz .npy, or shards.",
+    ),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
 SmilesColumn = Annotated[
     str | None,
