@@ -81,7 +81,7 @@ def load(file: Path, gaps: dict[int, float], arguments: argparse.Namespace) -> t
     """Joins codes, or what is made of structures, and gaps, and splits them."""
     if arguments.structures:
         featuriser = Featuriser(("code", GRAPHS), arguments.model, "cpu")
-        table = read_table(Source(file), featuriser, ["gdb_index"])
+        table = read_table(Source(file), featuriser, ["gdb_index"], most=1_000_000)
         blocks = table.molecules.blocks
         x, graphs, network = blocks["code"], blocks[GRAPHS], featuriser.network
         index, valid, failed = np.array(table.cells["gdb_index"]), True, len(table.molecules.errors)

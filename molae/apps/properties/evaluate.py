@@ -72,10 +72,10 @@ def evaluate_properties(
     """
     split = split or SplitOptions()
     origin = origin_of(model, BLOCKS, source.seed)
-    columns = [*dict.fromkeys(targets), *([split.column] if split.column else [])]
+    others = [split.column] if split.column else []
     recipes = (*RECIPES, *FINE_TUNED) if fine_tune else RECIPES
     blocks = dict.fromkeys(name for recipe in recipes for name in recipe.inputs)
-    table = read_table(source, Featuriser(blocks, model, device, batch_size), columns, progress)
+    table = read_table(source, Featuriser(blocks, model, device, batch_size), targets, others, progress)
     summary = table.molecules.summary
     logger.info("%s: %s", source.path, summary)
     plan = split.plan(table)
@@ -90,7 +90,12 @@ def evaluate_properties(
             "model": str(model),
             "weights_sha256": origin.fingerprint,
             "data": Path(source.path).name,
-            "rows": {"read": summary.total, "usable": summary.ok, "failed": dict(summary.failed)},
+            "rows": {
+                "read": summary.total,
+                "usable": summary.ok,
+                "used": len(table.molecules.rows),
+                "failed": dict(summary.failed),
+            },
             "targets": found,
         }
     )

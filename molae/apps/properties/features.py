@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Int, UInt8
 from rdkit import Chem
 
 from molae.apps.embed import BATCH_SIZE, embed_read
@@ -191,31 +192,59 @@ class Gathering:
         self._summary = Summary()
         self._count = 0
 
-    def add(self, read: Sequence[Molecule | RowError]) -> None:
-        """Adds the next rows of the input."""
-        blocks, errors = self._featuriser.compute(read)
+    def add(self, read: Sequence[Molecule | RowError], wanted: Bool[np.ndarray, " n"] | None = None) -> None:
+        """Adds the next rows of the input.
+
+        Args:
+            read: The molecules, or reasons why there are none.
+            wanted: Which of them are wanted, None for all; the others are counted, and not described.
+        """
+        chosen = list(range(len(read)) if wanted is None else np.flatnonzero(wanted).tolist())
+        blocks, found = self._featuriser.compute([read[place] for place in chosen])
+        errors: list[RowError | None] = [each if isinstance(each, RowError) else None for each in read]
+        for place, error in zip(chosen, found, strict=True):
+            errors[place] = error
         self._summary.count(read, errors)
-        kept = [place for place, error in enumerate(errors) if error is None]
         self._errors |= {self._count + place: error for place, error in enumerate(errors) if error}
-        self._blocks.append({name: values[kept] for name, values in blocks.items()})
-        for place in kept:
+        good = [error is None for error in found]
+        self._blocks.append({name: values[good] for name, values in blocks.items()})
+        for place in compress(chosen, good):
             mol = read[place].mol  # type: ignore[union-attr]  # there is no error
             self._rows.append(self._count + place)
             self._names.append((Chem.MolToSmiles(mol), scaffold(mol), skeleton(mol)))
         self._count += len(read)
 
+    @property
+    def described(self) -> int:
+        """Number of molecules that are described."""
+        return len(self._rows)
+
+    @property
+    def rows(self) -> Int[np.ndarray, " m"]:
+        """Place in the input of each molecule that is described."""
+        return np.array(self._rows, dtype=np.int64)
+
+    def keep(self, which: Bool[np.ndarray, " m"]) -> None:
+        """Forgets all but some of the molecules that are described."""
+        self._rows = self.rows[which].tolist()
+        self._names = [names for names, kept in zip(self._names, which, strict=True) if kept]
+        self._blocks = [{name: values[which] for name, values in self._joined().items()}]
+
     def result(self) -> Described:
         """All that was added."""
         smiles, scaffolds, skeletons = ([names[each] for names in self._names] for each in range(3))
-        blocks = {
+        network = self._featuriser.network
+        return Described(
+            self.rows, smiles, scaffolds, skeletons, self._joined(), self._errors, self._summary, network
+        )
+
+    def _joined(self) -> Blocks:
+        return {
             name: np.vstack([part[name] for part in self._blocks])
             if self._blocks
             else np.empty((0, self._featuriser.size(name)))
             for name in self._featuriser.names
         }
-        rows = np.array(self._rows, dtype=np.int64)
-        network = self._featuriser.network
-        return Described(rows, smiles, scaffolds, skeletons, blocks, self._errors, self._summary, network)
 
 
 def describe(

@@ -86,7 +86,8 @@ def fit_file(
 ) -> dict[str, Any]:
     """Fits models of properties, measures them on a part held out, and saves them with the report.
 
-    What is saved was fitted on all rows; the report is of the same recipe fitted on the training part.
+    What is saved was fitted on all rows with labels, or so many random ones of them as
+    `molae.apps.properties.table.MOST_ROWS`; the report is of the same recipe fitted on the training part.
 
     Args:
         source: The table.
@@ -111,8 +112,8 @@ def fit_file(
     # The baselines need what the recipe may do without.
     blocks = dict.fromkeys((*recipe.inputs, *(name for name in BLOCKS if name != "code")))
     featuriser = Featuriser(blocks, model, device, batch_size)
-    columns = [*dict.fromkeys(targets), *([split.column] if split.column else [])]
-    table = read_table(source, featuriser, columns, progress)
+    others = [split.column] if split.column else []
+    table = read_table(source, featuriser, targets, others, progress)
     logger.info("%s: %s", source.path, table.molecules.summary)
     plan = split.plan(table)
     fitted, reports = [], []
@@ -136,7 +137,12 @@ def _whole_report(
     summary = table.molecules.summary
     return {
         "data": Path(source.path).name,
-        "rows": {"read": summary.total, "usable": summary.ok, "failed": dict(summary.failed)},
+        "rows": {
+            "read": summary.total,
+            "usable": summary.ok,
+            "used": len(table.molecules.rows),
+            "failed": dict(summary.failed),
+        },
         "notes": dict(summary.notes),
         "features": recipe.features,
         "model": origin.model if origin.model is None else Path(origin.model).name,

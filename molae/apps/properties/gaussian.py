@@ -11,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 from torch import Tensor
 
 MOST_MOLECULES = 5000
-"""Of more molecules, so many random ones are kept: the cost grows with the third power."""
+"""Of more molecules, so many random ones are kept, and what all teach is projected on them."""
 MOST_SEARCHED = 800
 """Of more molecules, so many random ones find the hyperparameters."""
 
@@ -31,12 +31,13 @@ class GaussianProcessHead:
 
     m is the Matérn 5/2 function. The target is standardised, and a = 1 stands for its unknown mean. A block
     that says nothing gets w_b and l_b near 0 from the marginal likelihood (Rasmussen, Williams 2006, chapter
-    5), so a useless block does little harm.
+    5), so a useless block does little harm. Where not all molecules are kept, the prediction is that of the
+    projected process (section 8.3.4 there), which all of them teach; the spread is that of those kept alone.
 
     Attributes:
         features: Scaled features of the molecules that were kept, float32.
         sizes: Columns of each block.
-        weights: K⁻¹y, of the standardised target.
+        weights: What the kernel with each of them counts, of the standardised target.
         parameters: Logarithms of w_b, then of l_b, of s and of v.
         mean: Mean of the target.
         deviation: Standard deviation of the target.
@@ -114,20 +115,53 @@ def fit_gaussian_process(
     """
     generator = np.random.default_rng(seed)
     kept = np.sort(generator.permutation(len(target))[:MOST_MOLECULES])
-    # In the precision in which they are stored.
-    features, target = features[kept].astype(np.float32).astype(np.float64), target[kept]
     mean, deviation = float(target.mean()), float(target.std()) or 1.0
     standardised = (target - mean) / deviation
+    # In the precision in which they are stored.
+    points = features[kept].astype(np.float32).astype(np.float64)
     if parameters is None:
-        searched = np.sort(generator.permutation(len(target))[:MOST_SEARCHED])
-        parameters = _search(features[searched], standardised[searched], sizes)
-    factor = _factor(features, sizes, parameters)
-    weights = cho_solve((factor, True), standardised)
+        searched = np.sort(generator.permutation(len(kept))[:MOST_SEARCHED])
+        parameters = _search(points[searched], standardised[kept][searched], sizes)
+    factor = _factor(points, sizes, parameters)
+    if len(kept) == len(target):
+        weights = cho_solve((factor, True), standardised)
+    else:
+        weights = _project(points, features, standardised, sizes, parameters)
     head = GaussianProcessHead(
-        features.astype(np.float32), np.array(sizes), weights, parameters, mean, deviation
+        points.astype(np.float32), np.array(sizes), weights, parameters, mean, deviation
     )
     vars(head)["factor"] = factor  # known already, for once
     return head
+
+
+def _project(
+    points: np.ndarray,
+    features: np.ndarray,
+    target: np.ndarray,
+    sizes: Sequence[int],
+    parameters: np.ndarray,
+) -> Float[np.ndarray, " n"]:
+    """Weights of the points kept that explain the targets of all molecules best.
+
+    They solve (v K + C Cᵀ) w = C y, where K is the kernel of the points, C that of points and molecules, and
+    v the noise. With all molecules for points, they are (K + v)⁻¹ y.
+    """
+    size = len(points)
+    squares, projected = np.zeros((size, size)), np.zeros(size)
+    for start in range(0, len(features), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        across = _covariance(features[rows], points, sizes, parameters)
+        squares += across.T @ across
+        projected += across.T @ target[rows]
+    own = _covariance(points, points, sizes, parameters)
+    own[np.diag_indices(size)] += _JITTER
+    lower = np.linalg.cholesky(own)
+    # In the basis in which the kernel of the points is the identity, which keeps the numbers alike in size.
+    half = solve_triangular(lower, squares, lower=True)
+    inner = solve_triangular(lower, half.T, lower=True)
+    inner[np.diag_indices(size)] += math.exp(parameters[-1]) + _JITTER
+    found = cho_solve(cho_factor(inner, lower=True), solve_triangular(lower, projected, lower=True))
+    return solve_triangular(lower, found, lower=True, trans="T")
 
 
 def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> np.ndarray:

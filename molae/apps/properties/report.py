@@ -70,9 +70,10 @@ def _origin(report: Mapping[str, Any]) -> str:
         codes = f"; codes of <b>{escape(report['model'])}</b> (weights {report['weights_sha256'][:12]})"
     return (
         f"<p>Data: <b>{escape(report['data'])}</b>, {rows['usable']} of {rows['read']} rows usable"
-        f"{escape(left_out)}. Features: {escape(report['features'])}{codes}.</p>"
+        f"{escape(left_out)}; used, as having labels: {rows['used']}."
+        f" Features: {escape(report['features'])}{codes}.</p>"
         "<p>The figures are of the recipe fitted on the training part and measured on the test part; the"
-        " saved model was then fitted on all rows.</p>"
+        " saved model was then fitted on all of them.</p>"
     )
 
 

@@ -43,13 +43,15 @@ class Scaling:
             The scaled features that vary, float64, in the order of `names`; cut off beyond 5 standard
             deviations.
         """
-        raw = _joined(blocks, self.names)
-        filled = np.where(np.isnan(raw), self.median, raw)
-        scaled = (filled - self.mean) / self.scale
+        # In place: the features of many molecules fill a memory that holds no second copy.
+        scaled = _joined(blocks, self.names)
+        _fill(scaled, self.median)
+        scaled -= self.mean
+        scaled /= self.scale
         for name, columns in self.columns().items():
             if name != _COUNTS:
                 limit = _MOST_DEVIATIONS / np.sqrt(max(1, np.isfinite(self.scale[columns]).sum()))
-                scaled[:, columns] = np.clip(scaled[:, columns], -limit, limit)
+                np.clip(scaled[:, columns], -limit, limit, out=scaled[:, columns])
         return scaled[:, np.isfinite(self.scale)]
 
     @property
@@ -75,16 +77,14 @@ def fit_scaling(blocks: Blocks, names: tuple[str, ...]) -> Scaling:
     Returns:
         The scaling.
     """
-    raw = _joined(blocks, names)
-    known = ~np.isnan(raw).all(axis=0)
-    median = np.zeros(raw.shape[1])
-    median[known] = np.nanmedian(raw[:, known], axis=0)
-    filled = np.where(np.isnan(raw), median, raw)
+    filled = _joined(blocks, names)
+    median = np.array([_median(column) for column in filled.T])
+    _fill(filled, median)
     deviation = filled.std(axis=0)
     # What varies by rounding alone would be blown up.
     deviation[deviation <= 1e-6 * np.abs(filled).max(axis=0)] = 0.0
     sizes = tuple(blocks[name].shape[1] for name in names)
-    scaling = Scaling(names, sizes, median, filled.mean(axis=0), np.full(raw.shape[1], np.inf))
+    scaling = Scaling(names, sizes, median, filled.mean(axis=0), np.full(filled.shape[1], np.inf))
     for name, columns in scaling.columns().items():
         scaling.scale[columns] = _block_scale(deviation[columns], name == _COUNTS)
     return scaling
@@ -98,6 +98,18 @@ def _block_scale(deviation: np.ndarray, together: bool) -> np.ndarray:
     else:
         scale[varies] = deviation[varies] * np.sqrt(varies.sum())
     return scale
+
+
+def _median(column: np.ndarray) -> float:
+    """The median of what is known, 0 of nothing."""
+    known = column[~np.isnan(column)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _fill(values: np.ndarray, median: np.ndarray) -> None:
+    """Puts medians into gaps, in place."""
+    row, column = np.nonzero(np.isnan(values))
+    values[row, column] = median[column]
 
 
 def _joined(blocks: Blocks, names: tuple[str, ...]) -> np.ndarray:

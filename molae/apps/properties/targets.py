@@ -74,6 +74,11 @@ def read_target(name: str, cells: Sequence[object], task: Task = "auto") -> Targ
     return _numbers(name, labelled, numbers, len(texts))
 
 
+def has_label(cell: object) -> bool:
+    """Whether anything stands in a cell but what says that nothing is known."""
+    return _text(cell) is not None
+
+
 def _detect(
     name: str, labelled: list[int], numbers: dict[int, float]
 ) -> Literal["regression", "classification"]:

@@ -40,7 +40,7 @@ def report_of(model: Path) -> dict[str, object]:
 
 def test_the_report_tells_what_was_done(fitted: Path) -> None:
     report = report_of(fitted)
-    assert report["rows"] == {"read": 61, "usable": 60, "failed": {"unparsable": 1}}
+    assert report["rows"] == {"read": 61, "usable": 60, "used": 60, "failed": {"unparsable": 1}}
     number, ring = report["targets"]  # type: ignore[misc]
     assert (number["task"], ring["task"]) == ("regression", "classification")
     assert (number["molecules"], ring["molecules"]) == (54, 60)

@@ -121,13 +121,26 @@ def test_linear_heads_weigh_a_useless_block_down() -> None:
     np.testing.assert_allclose(again.weights, head.weights, atol=1e-6)
 
 
-def test_of_many_molecules_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_molecules_some_are_kept_and_all_teach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaussian, "MOST_MOLECULES", 30)
     monkeypatch.setattr(gaussian, "MOST_SEARCHED", 20)
-    features, target = data(100)
+    features, target = data(400)
     head = fit_gaussian_process(features, target, (4,), 0)
     assert head.features.shape == (30, 4)
-    assert head.scores(features).shape == (100, 1)
+    kept = (features.astype(np.float32)[:, None] == head.features).all(2).any(1)
+    alone = fit_gaussian_process(features[kept], target[kept], (4,), 0, head.parameters)
+    others, truth = data(200, 1)
+    errors = [np.abs(each.scores(others)[:, 0] - truth).mean() for each in (head, alone)]
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_what_all_teach_is_what_the_kept_teach_where_all_are_kept() -> None:
+    features, target = data(60)
+    head = fit_gaussian_process(features, target, (4,), 0)
+    standardised = (target - head.mean) / head.deviation
+    points = head.features.astype(np.float64)
+    weights = gaussian._project(points, points, standardised, (4,), head.parameters)
+    np.testing.assert_allclose(weights, head.weights, rtol=1e-3, atol=1e-3 * np.abs(head.weights).max())
 
 
 def test_scaling_fills_gaps_and_weighs_blocks_alike() -> None:
