@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from molae.metrics.properties import (
     regression_figures,
     reliability,
 )
+
+logger = logging.getLogger("molae.apps")
 
 TOLERANCE = 0.05
 """Coverage further than this from what was asked for earns a warning."""
@@ -171,11 +174,15 @@ def assess(
     Raises:
         DataError: If the molecules cannot be parted so, or are too few.
     """
-    split = plan.split(data.molecules, data.places)
+    split, name = plan.split(data.molecules, data.places), data.target.name
+    logger.info("%s: fitting on %d training molecules", name, len(split.train))
     model = data.fit(split.train, plan.groups(data.molecules), recipe)
     test, truth = data.part(split.test)
     predictions = model.predict(test.blocks)
-    measured = {name: measure_baseline(name, data, split, plan.seed) for name in baselines}
+    measured = {}
+    for baseline in baselines:
+        logger.info("%s: beside it, %s", name, baseline)
+        measured[baseline] = measure_baseline(baseline, data, split, plan.seed)
     return Assessment(data, split, model, predictions, measure(predictions, truth), measured)
 
 

@@ -119,9 +119,9 @@ def fit_file(
     fitted, reports = [], []
     for name in dict.fromkeys(targets):
         data = labelled(table.molecules, table.target(name, task))
-        logger.info("%s: fitting on %d molecules", name, len(data.values))
         assessment = assess(data, plan, recipe)
         everything = np.arange(len(data.values))
+        logger.info("%s: fitting on all %d molecules", name, len(everything))
         final = data.fit(everything, plan.groups(data.molecules), recipe)
         fitted.append(FittedTarget(name, data.target.classes, final))
         reports.append(_report(assessment, plan))
