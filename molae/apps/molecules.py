@@ -260,7 +260,7 @@ def parse_source(source: Source) -> Chem.Mol:
     if not isinstance(source, bytes):
         return parse_smiles(source)
     mol = from_binary(source)
-    if mol.GetNumConformers() and not np.isfinite(mol.GetConformer().GetPositions()).all():
+    if not all(np.isfinite(conformer.GetPositions()).all() for conformer in mol.GetConformers()):
         raise RowError("positions that are not finite numbers", "positions")
     return mol
 

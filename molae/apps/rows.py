@@ -234,7 +234,7 @@ def process_rows(
         RowError: Likewise.
     """
     # `keep` and `fail` write the same rows, so one can go on where the other stopped.
-    settings = {**options, "seed": source.seed, "smiles_column": source.smiles_column}
+    settings = {"seed": source.seed, **options, "smiles_column": source.smiles_column}
     settings |= {"id_column": source.id_column, "chunk_size": steps.chunk_size}
     settings["dropped"] = on_error == "drop"
     metadata = dict(metadata or {})

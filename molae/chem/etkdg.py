@@ -73,7 +73,7 @@ def _attempt(
         if left <= 0:
             return found, RowError("no 3D conformer within the time limit", "embed_timeout")
         parameters = etkdg_parameters(seed, min(TIMEOUT, left), **settings)
-        parameters.randomSeed += start
+        parameters.randomSeed = (parameters.randomSeed + start) % 2**31
         positions = _embed(mol, min(_AT_ONCE, tries * n - start), parameters, hydrogens)
         if not len(positions) and parameters.GetFailureCounts()[EXCEEDED_TIMEOUT]:
             return found, RowError(f"no 3D conformer within {parameters.timeout} s", "embed_timeout")

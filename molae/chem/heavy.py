@@ -75,6 +75,8 @@ def distinct(
     Returns:
         Places of the conformers, from 0, in order.
     """
+    if not mol.GetNumHeavyAtoms():
+        return list(range(min(1, mol.GetNumConformers())))
     bare = heavy_atoms(mol)
     identifiers = [conformer.GetId() for conformer in bare.GetConformers()]
     probe = Chem.Mol(bare)

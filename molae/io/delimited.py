@@ -91,12 +91,18 @@ class DelimitedFile(RecordRows):
                     return
                 yield further + "\n"
 
+        allow_long_fields()
         try:
             return next(csv.reader(feed(), delimiter=self._delimiter, strict=True)), None
         except csv.Error as error:
             # The quote may be a stray one: only this line is bad, those looked at beyond it come again.
             self._lines.push_back(taken)
             return line.split(self._delimiter), RowError(f"malformed quoting: {error}", kind="quoting")
+
+
+def allow_long_fields() -> None:
+    """Has the module `csv` read fields as long as a line may be; it refuses them otherwise."""
+    csv.field_size_limit(max(csv.field_size_limit(), 2 * LINE_LIMIT))
 
 
 def find_delimiter(header: str) -> str:

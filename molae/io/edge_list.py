@@ -13,7 +13,7 @@ import numpy as np
 from molae.errors import DataError, RowError
 from molae.graphs.labelled import LabelledGraph, labelled_graph
 from molae.io.columns import is_smiles_name
-from molae.io.delimited import find_delimiter
+from molae.io.delimited import allow_long_fields, find_delimiter
 from molae.io.records import Make, Record, RecordRows, Row
 from molae.io.streams import Lines
 
@@ -58,6 +58,7 @@ class EdgeList(RecordRows):
         self._lines = lines
         self._labels = [name for name in names if name not in COLUMNS]
         self._graphs: dict[str, _Edges] = {}
+        allow_long_fields()
         try:
             table = csv.reader(lines, delimiter=find_delimiter(header))
             next(table)

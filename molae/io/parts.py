@@ -302,7 +302,12 @@ def _final_names(stored: pa.Schema) -> list[str]:
         if entry.name.startswith(_ADDED):
             name = entry.name.removeprefix(_ADDED)
             # In CSV, a column of vectors is called by its name and a number.
-            while name in taken or (is_matrix(entry.type) and f"{name}_0" in taken):
+            while name in taken or (is_matrix(entry.type) and any(_is_place(each, name) for each in taken)):
                 name = f"molae_{name}"
             taken.append(name)
     return taken
+
+
+def _is_place(name: str, vectors: str) -> bool:
+    """Whether a column is called as one of a column of vectors is in CSV."""
+    return name.startswith(f"{vectors}_") and name.removeprefix(f"{vectors}_").isdecimal()

@@ -90,6 +90,11 @@ class Reader:
         return isinstance(self._rows, (EdgeList, Graph6File, TUFolder))
 
     @property
+    def columns_vary(self) -> bool:
+        """Whether a row may have columns that those before it lack."""
+        return isinstance(self._rows, SdfFile)
+
+    @property
     def total(self) -> int | None:
         """Number of wanted rows, for progress: exact for Parquet, and where only some are wanted; else
         estimated from the share of bytes read.

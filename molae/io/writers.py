@@ -105,8 +105,8 @@ def column_matrix(column: pa.Array) -> Float[np.ndarray, "n d"]:
 
 
 def is_matrix(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds vectors of fixed size."""
-    return pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)
+    """Whether a column of this type holds vectors of fixed size, as `matrix_column` makes them."""
+    return pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type)
 
 
 def write_table(path: Path, suffix: str, schema: pa.Schema, tables: Callable[[], Iterable[pa.Table]]) -> None:

@@ -167,6 +167,31 @@ def test_a_time_limit_leaves_what_is_made(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.notes == ("fewer conformers than asked for: the others failed, or time ran out",)
 
 
+def test_axes_are_named_as_not_looked_after() -> None:
+    biaryl = (
+        "Cc1cccc(I)c1-c1c(C)cccc1Br |(-1.8,1.3,;-.9,.1,;-1.5,-1.3,;-.6,-2.5,;.9,-2.3,;1.5,-1,;3,-.8,;.6,.2,;"
+        "1.2,1.6,;.4,2.9,;-1.1,2.9,;1.1,4.2,;2.6,4.2,;3.3,2.9,;2.6,1.6,;3.4,.3,),wU:7.6|"
+    )
+    _, notes = read_whole(biaryl)
+    assert any("axis" in note for note in notes)
+    assert not read_whole("CC(C)O")[1]
+
+
+def test_hydrogen_alone_is_pruned_too() -> None:
+    assert (
+        len(
+            sample_conformers(read_whole("[H][H]")[0], EtkdgGenerator(), Request(3, prune_rmsd=0.1)).positions
+        )
+        == 1
+    )
+
+
+def test_any_seed_is_taken() -> None:
+    mol, _ = read_whole("CCCC")
+    for seed in (214_597, 2**31 - 1):
+        assert len(sample_etkdg(mol, 3, seed, None)) == 3
+
+
 def test_rows_that_fail_say_why() -> None:
     for source in ("bad", None, "", "*CC", RowError("too long", "too_long")):
         assert isinstance(try_isomers(source, EtkdgGenerator(), Request(1)), RowError)

@@ -88,6 +88,13 @@ def test_csv_takes_any_type(tmp_path: Path) -> None:
     assert [row["kind"] for row in rows] == ["a", "b"]
 
 
+def test_vectors_of_the_users_keep_their_digits(tmp_path: Path) -> None:
+    own = pa.array([[46.0418648119, 123456789.123]], pa.list_(pa.float64(), 2))
+    table = pa.table({"mass": own})
+    write_table(tmp_path / "t.csv", ".csv", table.schema, lambda: [table])
+    assert (tmp_path / "t.csv").read_text() == 'mass\n"[46.0418648119, 123456789.123]"\n'
+
+
 def test_npy(tmp_path: Path) -> None:
     path = write(tmp_path / "x.npy", TABLE)
     array = np.load(path, allow_pickle=False, mmap_mode="r")

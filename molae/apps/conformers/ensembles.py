@@ -152,13 +152,14 @@ def _structure(row: Row) -> tuple[Chem.Mol, str]:
 
 def _read_minima(path: str | Path) -> dict[tuple[str, str], str]:
     try:
-        table = pa.csv.read_csv(path)
+        as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(_MINIMA_COLUMNS, pa.string()))
+        table = pa.csv.read_csv(path, convert_options=as_text)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"cannot read {path}: {error}") from error
     for name in _MINIMA_COLUMNS:
         if name not in table.column_names:
             raise DataError(f"{path} has no column {name!r}, expected {', '.join(_MINIMA_COLUMNS)}")
-    molecules, conformers, minima = (table[name].cast(pa.string()).to_pylist() for name in _MINIMA_COLUMNS)
+    molecules, conformers, minima = (table[name].to_pylist() for name in _MINIMA_COLUMNS)
     return dict(zip(zip(molecules, conformers, strict=True), minima, strict=True))
 
 

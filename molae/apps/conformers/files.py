@@ -13,7 +13,7 @@ import pyarrow as pa
 from rdkit import Chem
 
 from molae.apps.chunks import Steps, Work
-from molae.apps.conformers.generator import DEFAULT, open_generator
+from molae.apps.conformers.generator import DEFAULT, identity_of, open_generator
 from molae.apps.conformers.isomers import MAX_ISOMERS, Isomer, try_isomers
 from molae.apps.conformers.sampled import Request, check_request
 from molae.apps.molecules import Source as Molecular
@@ -93,7 +93,12 @@ def conformers_file(
         source,
         output,
         steps,
-        {"verb": "conformers", "model": model, **vars(request), "enumerate_stereo": enumerate_stereo},
+        {
+            "verb": "conformers",
+            "model": identity_of(model),
+            **vars(request),
+            "enumerate_stereo": enumerate_stereo,
+        },
         on_error=on_error,
         resume=resume,
         suffixes=RECORD_SUFFIXES,
@@ -109,7 +114,13 @@ def _limit(request: Request, enumerate_stereo: bool) -> float | None:
 
 
 def _items(chunk: Chunk) -> list[Item]:
-    return [Item(as_source(row), row.id or str(row.number), row.number) for row in chunk.rows]
+    return [Item(as_source(row), _title(row.id) or str(row.number), row.number) for row in chunk.rows]
+
+
+def _title(name: str | None) -> str:
+    """A name as the first line of a record: without line breaks, and not what ends a record."""
+    title = " ".join((name or "").split())
+    return f"_{title}" if title.startswith("$$$$") else title
 
 
 def _make(item: Item, model: str, request: Request, enumerate_stereo: bool) -> Records | RowError:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
+from molae.catalogue import fingerprint, read_description, resolve
 from molae.chem.etkdg import sample_etkdg
 from molae.errors import ConfigError
 
@@ -60,6 +61,15 @@ def seed_of_turn(seed: int, turn: int) -> int:
         turn: Number of the turn, from 0.
     """
     return seed if turn == 0 else int(np.random.SeedSequence((seed, turn)).generate_state(1)[0] // 2)
+
+
+def identity_of(name: str) -> str:
+    """What tells a generator from others, whatever it is called: the checksum of its weights, or its name.
+
+    Raises:
+        CheckpointError: If there is no such model.
+    """
+    return name if name == ETKDG else fingerprint(read_description(resolve(name)))
 
 
 @lru_cache(maxsize=4)

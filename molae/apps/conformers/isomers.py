@@ -13,7 +13,7 @@ from molae.apps.molecules import Source, parse_source
 from molae.chem.etkdg import sample_etkdg
 from molae.chem.isomers import open_isomers, with_positions
 from molae.chem.parse import OPEN_STEREO, count_open_stereo, prepare
-from molae.chem.stereo import assign_stereo_from_positions
+from molae.chem.stereo import assign_stereo_from_positions, has_other_stereo
 from molae.errors import RowError
 
 logger = logging.getLogger("molae.apps")
@@ -52,7 +52,10 @@ def read_whole(source: Source) -> tuple[Chem.Mol, tuple[str, ...]]:
     prepared = prepare(parse_source(source), hydrogens=True)
     mol = prepared.mol
     mol.RemoveAllConformers()
-    return mol, tuple(note for note in prepared.notes if not note.startswith(OPEN_STEREO))
+    notes = [note for note in prepared.notes if not note.startswith(OPEN_STEREO)]
+    if has_other_stereo(mol):
+        notes.append("stereo of an axis, or of a centre that is not tetrahedral, is not looked after")
+    return mol, tuple(notes)
 
 
 def sample_isomers(

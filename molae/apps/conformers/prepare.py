@@ -15,6 +15,7 @@ import pyarrow as pa
 from molae.apps.chunks import Steps, Work, chunk_sources
 from molae.apps.conformers.ensembles import Ensemble, read_references
 from molae.apps.conformers.exclusion import read_exclusion, require_wanted
+from molae.apps.conformers.generator import identity_of
 from molae.apps.conformers.isomers import read_whole
 from molae.apps.conformers.recipe import Made, Recipe, convert_ensemble, make_ensemble
 from molae.apps.molecules import Source as Molecular
@@ -93,7 +94,8 @@ def prepare_file(
         MolaeError: If the input, the output or an option cannot be used; with `on_error="fail"`, a RowError
             that names file, row and reason.
     """
-    settings = asdict(recipe) | {"exclude": [digest(path) for path in exclude]}
+    settings = asdict(recipe) | {"model": identity_of(recipe.model)}
+    settings |= {"exclude": [digest(path) for path in exclude]}
     if recipe.level == "given":
         references = references or References()
         source = _GivenSource(**vars(source), references=references)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Literal
 
 from rdkit import Chem
@@ -40,10 +41,10 @@ def find_property(known: Known, mol: Chem.Mol) -> Property:
     match known:
         case "radius_of_gyration":
             return lambda each: float(rdMolDescriptors.CalcRadiusOfGyration(each))
-        case ("distance", int(i), int(j)):
+        case ("distance", Integral() as i, Integral() as j):
             if not (0 <= i < mol.GetNumAtoms() and 0 <= j < mol.GetNumAtoms() and i != j):
                 raise ConfigError(f"property: no two atoms {i} and {j} of {mol.GetNumAtoms()}, from 0")
-            return lambda each: float(rdMolTransforms.GetBondLength(each.GetConformer(), i, j))
+            return lambda each: float(rdMolTransforms.GetBondLength(each.GetConformer(), int(i), int(j)))
         case ("shape", Chem.Mol() as reference):
             if not has_positions(reference):
                 raise RowError("the reference of a shape has no 3D conformer", "no_positions")

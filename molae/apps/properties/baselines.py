@@ -54,7 +54,11 @@ def predict_baseline(
     model.fit(train[block], target)
     if block == "ecfp":
         model.set_params(n_jobs=1)  # threads would add up what the trees say in any order
-    return model.predict_proba(test[block]) if class_count else model.predict(test[block])
+    if not class_count:
+        return model.predict(test[block])
+    found = np.zeros((count, class_count))
+    found[:, model.classes_] = model.predict_proba(test[block])  # a class may not be among those to fit on
+    return found
 
 
 def _forest(class_count: int, seed: int, count: int) -> Any:

@@ -72,7 +72,8 @@ def keep_training(
     typical = 1.0
     if len(block) > 1:
         distances, _ = _nearest(block, block, 2)
-        apart = distances[:, 1][distances[:, 1] > 0]
+        # The same molecule twice is apart by rounding.
+        apart = distances[:, 1][distances[:, 1] > 1e-6 * np.abs(block).max()]
         typical = float(np.median(apart)) if len(apart) else 1.0
     return Training(points, errors[kept], rows[kept], columns, typical)
 

@@ -179,8 +179,9 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
         features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `ecfp` (counts).
         estimator: `ridge` (logistic regression), `gp` (Gaussian process, for two classes), `boosting`, or
             `auto`, the Gaussian process for two classes and logistic regression for more.
-        class_weight: `none`, or `balanced`: rare classes count as much as common ones, in the fit and in
-            the decision; probabilities are those of the training molecules all the same.
+        class_weight: `none`, or `balanced`: rare classes count as much as common ones in the decision, and
+            in the fit but for the Gaussian process; probabilities are those of the training molecules all the
+            same.
         groups: What is held out together to calibrate: molecules of one `scaffold`, or only repeated ones
             (`random`).
         fine_tune: Whether networks that start from the model's summary are trained too, on two classes:

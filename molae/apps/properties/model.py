@@ -53,7 +53,8 @@ class Recipe:
         features: Blocks of features, joined by `+`: `code`, `descriptors`, `ecfp`.
         estimator: `ridge` (logistic regression for classes), `gp` (Gaussian process, which tells two classes
             apart at most), `boosting`, or `auto`: the Gaussian process, for more classes logistic regression.
-        class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`).
+        class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`): in the
+            decision, and in the fit but for the Gaussian process.
         coverage: Share of the intervals that should hold the truth.
         seed: Seed of all that is random.
         fine_tune: Whether networks that start from the summary are trained too (see

@@ -16,6 +16,7 @@ SplitKind = Literal["scaffold", "random", "column", "time"]
 
 _TRAIN_WORDS = ("train", "training", "valid", "validation", "val")
 _TEST_WORDS = ("test", "testing", "holdout")
+_NO_TIME = np.array([np.datetime64("NaT", "s").astype(float)])
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,11 @@ def split_by_time(values: Sequence[object], test_size: float) -> Split:
     Returns:
         The split.
     Raises:
+        ConfigError: If the share is not between 0 and 1.
         DataError: If a value is neither number nor date, or a part would be empty.
     """
+    if not 0 < test_size < 1:
+        raise ConfigError(f"test size: expected a share between 0 and 1, got {test_size}")
     times = _times(values)
     border = np.sort(times)[len(times) - max(1, round(test_size * len(times)))]
     return _checked(_split(times >= border))
@@ -152,6 +156,7 @@ def _times(values: Sequence[object]) -> np.ndarray:
             times = np.array([parse(text) for text in texts], dtype=float)
         except ValueError:
             continue
-        if np.isfinite(times).all():
+        # No time, an empty cell, is the lowest of all integers to NumPy.
+        if np.isfinite(times).all() and not np.isin(times, _NO_TIME).any():
             return times
     raise DataError("the time column must hold a number, or a date such as 2024-05-31, in every row")

@@ -80,17 +80,22 @@ def read_table(
     """
     gathering, lottery = Gathering(featuriser), Lottery(most, source.seed)
     cells: dict[str, list[Any]] = {name: [] for name in dict.fromkeys((*targets, *others))}
+    names: set[str] = set()
     workers = molecule_workers(featuriser.schema, source.seed, source.num_workers)
     with source.open() as reader, workers:
         chunks = ((chunk, chunk_sources(chunk)) for chunk in reader)
         for chunk, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
             begin = len(cells[targets[0]])
-            _add_cells(chunk, cells, str(source.path))
+            names.update(chunk.columns.column_names)
+            if not reader.columns_vary:
+                _require(cells, names, source)
+            _add_cells(chunk, cells)
             labels = zip(*(cells[name][begin:] for name in targets), strict=True)
             known = np.array([any(map(has_label, row)) for row in labels], dtype=bool)
             gathering.add(first_conformers(read), lottery.enter(len(read)) & known)
             if gathering.described > 2 * most:
                 gathering.keep(lottery.winners(gathering.rows))
+    _require(cells, names, source)
     if gathering.described > most:
         gathering.keep(lottery.winners(gathering.rows))
     if lottery.closed:
@@ -134,10 +139,13 @@ class Lottery:
         return self._limit < 1
 
 
-def _add_cells(chunk: Chunk, cells: Mapping[str, list[Any]], source: str) -> None:
+def _require(cells: Mapping[str, list[Any]], names: set[str], source: Source) -> None:
+    for name in cells:
+        require_column(sorted(names), name, str(source.path))
+
+
+def _add_cells(chunk: Chunk, cells: Mapping[str, list[Any]]) -> None:
     names = chunk.columns.column_names
     for name, values in cells.items():
-        # In an SD file, later records may lack a property that earlier ones have.
-        if not values:
-            require_column(names, name, source)
+        # In an SD file, a record may lack a property that others have.
         values += chunk.columns[name].to_pylist() if name in names else [None] * len(chunk.rows)

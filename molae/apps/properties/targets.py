@@ -111,7 +111,9 @@ def _numbers(name: str, labelled: list[int], numbers: dict[int, float], count: i
 
 def _classes(name: str, texts: list[str | None], numbers: dict[int, float]) -> Target:
     # 1, 1.0 and 1e0 are one class.
-    labels = [f"{numbers[row]:g}" if row in numbers else text for row, text in enumerate(texts)]
+    labels = [
+        repr(numbers[row]).removesuffix(".0") if row in numbers else text for row, text in enumerate(texts)
+    ]
     sizes = Counter(label for label in labels if label is not None)
     if len(sizes) == 1:
         raise DataError(f"column {name!r} is {next(iter(sizes))!r} in every row: there is nothing to learn")
@@ -132,8 +134,10 @@ def _text(cell: object) -> str | None:
 
 
 def _number(text: str | None) -> float | None:
+    if text is None or "_" in text:  # which Python reads past
+        return None
     try:
-        number = float(text or "")
+        number = float(text)
     except ValueError:
         return None
     return number if np.isfinite(number) else None

@@ -85,6 +85,15 @@ def test_repeated_molecules_have_a_distance_too() -> None:
     assert training.nearest(np.zeros((1, 3)))[0].tolist() == [0]
 
 
+def test_molecules_given_twice_are_no_yardstick() -> None:
+    points = np.repeat(np.random.default_rng(0).random((50, 20)), 2, axis=0)
+    training = keep_training(points, np.zeros(100), np.arange(100), 20, 0)
+    assert training.typical == 1.0
+    once = keep_training(points[::2], np.zeros(50), np.arange(50), 20, 0)
+    few = keep_training(np.vstack([points[::2], points[:2]]), np.zeros(52), np.arange(52), 20, 0)
+    assert few.typical == pytest.approx(once.typical, rel=0.1)
+
+
 def test_of_many_molecules_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MOST_NEIGHBOURS_SEARCHED", 7)
     points = np.arange(20.0)[:, None]

@@ -78,6 +78,17 @@ def test_the_latest_test(values: list[object]) -> None:
     assert split.test.tolist() == [3, 4]
 
 
+def test_a_time_split_has_a_share() -> None:
+    with pytest.raises(ConfigError, match="test size"):
+        split_by_time([1, 2, 3], 1.5)
+
+
+@pytest.mark.parametrize("missing", ["", "NaT", None])
+def test_times_must_be_there(missing: object) -> None:
+    with pytest.raises(DataError, match="time column"):
+        split_by_time(["2024-01-01", missing, "2022-05-05"], 0.4)
+
+
 def test_times_must_be_times() -> None:
     with pytest.raises(DataError, match="time column"):
         split_by_time(["1", "soon"], 0.5)

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from propertytable import SMILES, VALUES, write_table
+from rdkit import Chem
 
 from molae.apps.properties.features import Featuriser
 from molae.apps.properties.table import Lottery, Table, read_table
 from molae.apps.rows import Source
+from molae.errors import DataError
 
 
 def read(folder: Path, labels: list[object], most: int = 100, seed: int = 0) -> Table:
@@ -39,6 +41,17 @@ def test_of_many_rows_some_random_ones_are_used(tmp_path: Path, caplog: pytest.L
         table.molecules.blocks["descriptors"], whole.molecules.blocks["descriptors"][rows]
     )
     assert "7 random ones are used" in caplog.text
+
+
+def test_a_property_of_sd_records_may_come_late(tmp_path: Path) -> None:
+    path = tmp_path / "t.sdf"
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO"))
+    records = [block + (f">  <y>\n{row}\n\n" if row > 1100 else "") + "$$$$\n" for row in range(1110)]
+    path.write_text("".join(records))
+    table = read_table(Source(path), Featuriser(["descriptors"]), ["y"])
+    assert table.molecules.rows.tolist() == list(range(1101, 1110))
+    with pytest.raises(DataError, match="no column 'Y'"):
+        read_table(Source(path), Featuriser(["descriptors"]), ["Y"])
 
 
 def test_a_lottery_gives_every_row_the_same_chance() -> None:

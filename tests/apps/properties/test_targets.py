@@ -24,6 +24,7 @@ def test_numbers_are_regression(caplog: pytest.LogCaptureFixture) -> None:
         (["1", "0", "", "1.0"], ("0", "1")),
         (["-1", "1"], ("-1", "1")),
         (["no", "yes", None], ("no", "yes")),
+        (["1_2", "3_4"], ("1_2", "3_4")),
         ([True, False], ("False", "True")),
     ],
 )
@@ -38,6 +39,11 @@ def test_the_user_knows_better() -> None:
     target = read_target("y", ["10", "9", "10"], "classification")
     assert target.classes == ("9", "10")
     assert target.values.tolist() == [1, 0, 1]
+
+
+def test_long_labels_stay_apart() -> None:
+    cells = ["1234567", "1234568", "1234567.0", "0.12345678"]
+    assert read_target("y", cells, "classification").classes == ("0.12345678", "1234567", "1234568")
 
 
 def test_stray_text_among_numbers_counts_as_missing() -> None:
