@@ -30,6 +30,7 @@ from molae.cli.options import (
     Quiet,
     Seed,
     SmilesColumn,
+    SplitSeed,
     Verbose,
 )
 
@@ -291,7 +292,7 @@ def properties(
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
     num_workers: NumWorkers = 0,
-    seed: Seed = 0,
+    seed: SplitSeed = 0,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from molae.cli.options import Codes, IdColumn, Quiet, SmilesColumn, Verbose
+from molae.cli.options import Codes, CodesModel, IdColumn, Quiet, SmilesColumn, Verbose
 
 
 class ProjectionName(StrEnum):
@@ -31,6 +31,7 @@ def explore(
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="Most molecules; of more, a random choice is drawn.")
     ] = 20_000,
+    model: CodesModel = None,
     smiles_column: SmilesColumn = None,
     id_column: IdColumn = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of UMAP and of that choice.")] = 0,
@@ -54,6 +55,7 @@ def explore(
             projection=projection.value,
             limit=limit,
             seed=seed,
+            model=model,
             smiles_column=smiles_column,
             id_column=id_column,
             progress=progress,

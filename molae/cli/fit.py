@@ -16,8 +16,8 @@ from molae.cli.options import (
     Model,
     NumWorkers,
     Quiet,
-    Seed,
     SmilesColumn,
+    SplitSeed,
     Verbose,
 )
 
@@ -109,7 +109,7 @@ def fit(
     batch_size: BatchSize = 128,
     device: DeviceOption = Device.auto,
     num_workers: NumWorkers = 0,
-    seed: Seed = 0,
+    seed: SplitSeed = 0,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
@@ -182,4 +182,6 @@ def _print_table(target: dict[str, Any]) -> None:
 
 
 def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value == 0 or 0.01 <= abs(value) < 1e5 else f"{value:.3g}"

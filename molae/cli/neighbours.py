@@ -10,6 +10,7 @@ import typer
 from molae.cli.options import (
     BatchSize,
     Codes,
+    CodesModel,
     Device,
     DeviceOption,
     IdColumn,
@@ -57,14 +58,7 @@ def neighbours(
             help="exact; index (faiss, approximate); auto: index above 100000 codes and 1000 queries.",
         ),
     ] = SearchName.auto,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME|PATH",
-            help="Model of the codes, where their file does not tell (Parquet does), or if it moved.",
-        ),
-    ] = None,
+    model: CodesModel = None,
     smiles_column: SmilesColumn = None,
     id_column: IdColumn = None,
     batch_size: BatchSize = 128,

@@ -56,6 +56,14 @@ Input = Annotated[
         " target), a TUDataset folder; a folder of .parquet; files also as .gz; - for standard input.",
     ),
 ]
+CodesModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH",
+        help="Model of the codes, where their file does not tell (Parquet does), or if it moved.",
+    ),
+]
 Codes = Annotated[
     str,
     typer.Argument(
@@ -93,6 +101,7 @@ NumWorkers = Annotated[
     int, typer.Option("--num-workers", min=0, help="Further processes that read molecules, make conformers.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the conformers.")]
+SplitSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of split, fit and conformers.")]
 OnErrorOption = Annotated[
     OnError,
     typer.Option(

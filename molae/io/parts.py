@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from molae.io.writers import (
     temporary_path,
     write_table,
 )
+
+logger = logging.getLogger("molae.io")
 
 _FINGERPRINT = "fingerprint.json"
 # In the parts, names say where a column comes from. Only at the end is it known which names the input takes.
@@ -304,6 +307,8 @@ def _final_names(stored: pa.Schema) -> list[str]:
             # In CSV, a column of vectors is called by its name and a number.
             while name in taken or (is_matrix(entry.type) and any(_is_place(each, name) for each in taken)):
                 name = f"molae_{name}"
+            if name != entry.name.removeprefix(_ADDED):
+                logger.warning("the input has %r: the new one is %r", entry.name.removeprefix(_ADDED), name)
             taken.append(name)
     return taken
 

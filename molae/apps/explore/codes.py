@@ -71,6 +71,17 @@ class Codes:
             return [""] * len(self)
         return ["" if value is None else str(value) for value in self.columns[name].to_pylist()]
 
+    def of(self, model: str | Path | None, seed: int = 0) -> Codes:
+        """The same, of a model where their file does not tell which.
+
+        Args:
+            model: The model, None if it is not known.
+            seed: Seed of the conformers that the codes are of.
+        """
+        if self.origin is not None or model is None:
+            return self
+        return replace(self, origin=CodesOrigin.of(model, seed))
+
     def take(self, places: Int[np.ndarray, " m"]) -> Codes:
         """Some of the rows, by their places from 0."""
         return replace(

@@ -37,6 +37,7 @@ def map_file(
     projection: Projection = "pca",
     limit: int = MOST_MOLECULES,
     seed: int = 0,
+    model: str | Path | None = None,
     smiles_column: str | None = None,
     id_column: str | None = None,
     progress: Progress = no_progress,
@@ -50,6 +51,7 @@ def map_file(
         projection: `pca` or `umap`, see `molae.apps.explore.projection.project`.
         limit: Most molecules on the map; of more, as many are drawn at random, without replacement.
         seed: Seed of that choice and of UMAP.
+        model: The model of the codes, if their file does not tell: of codes with a summary, that is drawn.
         smiles_column: Column of SMILES to draw, or None to find it; without any, nothing is drawn.
         id_column: Column of names, or None to find it.
         progress: Told after every few molecules.
@@ -63,7 +65,7 @@ def map_file(
         raise ConfigError(f"limit: expected at least 1, got {limit}")
     output_suffix(Path(output), (".html",))
     check_folder(Path(output))
-    read = read_codes(codes, smiles_column, id_column)
+    read = read_codes(codes, smiles_column, id_column).of(model)
     if color is not None:
         require_column(read.columns.column_names, color, str(codes))
     usable = np.flatnonzero(read.valid)
@@ -117,6 +119,8 @@ def _facts(shown: Codes, rows: int, usable: int, projection: str) -> str:
     model = f", codes of {Path(shown.origin.model).name}" if shown.origin else ""
     size = shown.compared.shape[1]
     part = "" if size == shown.vectors.shape[1] else ", the summary"
+    if shown.origin is None:
+        part = ", the whole code, as the file does not tell its model (--model)"
     parts = [f"{projection.upper()} of {size} numbers a molecule{part}{model}"]
     if usable < rows:
         parts.append(f"{rows - usable} of {rows} rows have no code and are left out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,6 @@ from molae.apps.embed import BATCH_SIZE, embed_read
 from molae.apps.explore.codes import Codes, holds_codes, read_codes
 from molae.apps.explore.search import Metric, Search, nearest
 from molae.apps.loading import open_model
-from molae.apps.origin import CodesOrigin
 from molae.apps.reading import sample_workers
 from molae.apps.rows import Progress, Source, Summary, no_progress
 from molae.errors import ConfigError, DataError, RowError
@@ -88,9 +87,7 @@ def neighbours_file(
     suffix = output_suffix(Path(output), TABLE_SUFFIXES)
     check_folder(Path(output))
     found = read_codes(codes)
-    found = found.take(np.flatnonzero(found.valid))
-    if found.origin is None and model is not None:
-        found = replace(found, origin=CodesOrigin.of(model, query.seed))
+    found = found.take(np.flatnonzero(found.valid)).of(model, query.seed)
     own = Path(query.path).is_file() and Path(query.path).samefile(codes)
     if holds_codes(query.path):
         queries = _read_queries(query, found)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from molae.apps.properties.baselines import BASELINES, predict_baseline
 from molae.apps.properties.features import Described
@@ -39,6 +40,8 @@ TOLERANCE = 0.05
 _CURVE = (0.1, 0.2, 0.4, 0.7, 1.0)
 _FEWEST_ON_CURVE = 10
 _SCAFFOLDS_SHOWN = 12
+_FEW_OF_A_CLASS = 5
+_BY_CHANCE = "with so few, chance alone may do that"
 
 
 @dataclass(frozen=True)
@@ -246,15 +249,23 @@ def warnings(assessment: Assessment) -> list[str]:
         if math.isinf(assessment.model.factor):
             found.append("too few training molecules to calibrate intervals: they are infinite")
         elif abs(coverage - wanted) > TOLERANCE:
+            by_chance = binomtest(round(coverage * count), count, wanted).pvalue > 0.05
             how = "narrow" if coverage < wanted else "wide"
+            reason = _BY_CHANCE if by_chance else f"they are too {how} for molecules such as these"
             found.append(
                 f"the {100 * wanted:.0f} % intervals hold {100 * coverage:.0f} % of the {count} test"
-                f" molecules: they are too {how} for molecules such as these"
+                f" molecules: {reason}"
             )
     if count < 30:
         found.append(f"only {count} test molecules: the figures are rough")
-    best = _best_baseline(assessment)
-    if best:
+    found += _about_labels(assessment)
+    rarest = _rarest_in_test(assessment)
+    if rarest is not None and rarest[1] < _FEW_OF_A_CLASS:
+        found.append(
+            f"the test part has {rarest[1]} of class {rarest[0]!r}: figures of how well classes are told"
+            " apart mean next to nothing"
+        )
+    elif best := _best_baseline(assessment):
         found.append(f"the baseline {best!r} is better on this test part")
     if data.class_count:
         shares = np.bincount(data.values, minlength=data.class_count) / len(data.values)
@@ -265,6 +276,31 @@ def warnings(assessment: Assessment) -> list[str]:
                 " or use --class-weight balanced"
             )
     return found
+
+
+def _about_labels(assessment: Assessment) -> list[str]:
+    """Molecules that both parts have, and such as have several classes."""
+    data, found = assessment.data, []
+    names = np.array(data.molecules.smiles)
+    shared = int(np.isin(names[assessment.split.test], names[assessment.split.train]).sum())
+    if shared:
+        found.append(f"{shared} of the test molecules are among the training molecules too")
+    if data.class_count:
+        classes: dict[str, set[int]] = {}
+        for name, value in zip(data.molecules.smiles, data.values.tolist(), strict=True):
+            classes.setdefault(name, set()).add(value)
+        torn = [name for name, values in classes.items() if len(values) > 1]
+        if torn:
+            found.append(f"{len(torn)} molecules have labels of several classes, first {torn[0]}")
+    return found
+
+
+def _rarest_in_test(assessment: Assessment) -> tuple[str, int] | None:
+    """The class that the fewest test molecules are of, and how many; None for a regression."""
+    if not assessment.data.class_count:
+        return None
+    sizes = np.bincount(assessment.truth, minlength=assessment.data.class_count)
+    return assessment.data.target.classes[int(sizes.argmin())], int(sizes.min())
 
 
 def _best_baseline(assessment: Assessment) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from molae.apps.embed import BATCH_SIZE
 from molae.apps.embedder import one_column
@@ -16,9 +16,18 @@ from molae.apps.properties.assess import SplitPlan
 from molae.apps.properties.features import Described, Featuriser, describe
 from molae.apps.properties.heads import ClassWeight
 from molae.apps.properties.model import COVERAGE, Predictions, PropertyModel, Recipe, fit_property
+from molae.apps.properties.targets import MOST_CLASSES
 from molae.errors import ConfigError, DataError, RowError
 
 Groups = Literal["scaffold", "random"]
+
+
+def _labels(y: Any) -> np.ndarray:
+    """A label for each molecule; of a table of one column, that column, with scikit-learn's warning."""
+    try:
+        return column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise DataError(f"expected one label for each molecule: {error}") from error
 
 
 class _PropertyEstimator(BaseEstimator):
@@ -146,8 +155,11 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
             DataError: If there are too few molecules, or labels are missing or all the same.
             ConfigError: If a parameter does not fit.
         """
-        values = np.asarray(y, dtype=np.float64)
-        if values.ndim != 1 or not np.isfinite(values).all():
+        try:
+            values = np.asarray(_labels(y), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"expected a number for each molecule: {error}") from error
+        if not np.isfinite(values).all():
             raise DataError("expected a finite number for each molecule: leave out those without a label")
         return self._fit(X, values, 0)
 
@@ -235,7 +247,19 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
             DataError: If there are too few molecules, or one class only.
             ConfigError: If a parameter does not fit.
         """
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        values = _labels(y)
+        missing = np.array([each is None or each != each for each in values.tolist()], dtype=bool)
+        if missing.any():
+            raise DataError(f"molecule {missing.argmax()} has no class: leave out those without a label")
+        try:
+            self.classes_, labels = np.unique(values, return_inverse=True)
+        except TypeError as error:
+            raise DataError(f"classes of several types: {error}") from error
+        if len(self.classes_) > MOST_CLASSES:
+            raise DataError(
+                f"{len(self.classes_)} different labels, at most {MOST_CLASSES} classes are fitted: numbers"
+                " are for PropertyRegressor"
+            )
         if len(self.classes_) < 2:
             raise DataError(f"expected at least two classes, all molecules are {self.classes_.tolist()}")
         return self._fit(X, labels, len(self.classes_))

@@ -117,8 +117,10 @@ def fit_file(
     logger.info("%s: %s", source.path, table.molecules.summary)
     plan = split.plan(table)
     fitted, reports = [], []
-    for name in dict.fromkeys(targets):
-        data = labelled(table.molecules, table.target(name, task))
+    # All are read before the first is fitted, which may take long.
+    read = {name: table.target(name, task) for name in dict.fromkeys(targets)}
+    for name, target in read.items():
+        data = labelled(table.molecules, target)
         assessment = assess(data, plan, recipe)
         everything = np.arange(len(data.values))
         logger.info("%s: fitting on all %d molecules", name, len(everything))

@@ -244,7 +244,8 @@ def fit_property(
     if spread is None:
         errors, spread = training.errors, training.difficulty(training.points, itself=True)
         judged = np.isin(training.rows, numbers[judged])
-    factor = conformal_factor(errors[judged], np.maximum(spread[judged], 1e-12), recipe.coverage)
+    least = 1e-12 * target.std()
+    factor = conformal_factor(errors[judged], np.maximum(spread[judged], least), recipe.coverage)
     return PropertyModel(task, recipe, scaling, head, factor, None, training, tuple(tuned))
 
 

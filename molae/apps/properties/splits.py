@@ -79,8 +79,8 @@ def split_by_groups(groups: np.ndarray, test_size: float, seed: int) -> Split:
             taken += size
     if not chosen or taken == len(groups):
         raise DataError(
-            f"no test part of {wanted} molecules can be drawn: nearly all share one scaffold; "
-            "use --split random, or a column of your own"
+            f"no test part of {wanted} molecules can be drawn: nearly all share one scaffold, or are the same"
+            " molecule; split at random, or by a column of your own"
         )
     return _split(np.isin(groups, chosen))
 
@@ -130,7 +130,10 @@ def folds(groups: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarr
     """
     count = min(count, len(np.unique(groups)))
     if count < 2:
-        raise DataError("all molecules are of one group, so that none can be held out: use --split random")
+        raise DataError(
+            "all molecules share one scaffold, or are the same one, so that none can be held out: hold out"
+            " random ones (--split random, groups='random')"
+        )
     yield from GroupKFold(count).split(groups, groups=groups)
 
 
@@ -159,4 +162,13 @@ def _times(values: Sequence[object]) -> np.ndarray:
         # No time, an empty cell, is the lowest of all integers to NumPy.
         if np.isfinite(times).all() and not np.isin(times, _NO_TIME).any():
             return times
-    raise DataError("the time column must hold a number, or a date such as 2024-05-31, in every row")
+    raise DataError(
+        "the time column must hold a number, or a date such as 2024-05-31, in every row that is used"
+        f"{_first_without(texts)}"
+    )
+
+
+def _first_without(texts: Sequence[str]) -> str:
+    """Names the first empty cell, if there is one."""
+    empty = [place for place, text in enumerate(texts) if text.lower() in ("", "none", "nan", "nat")]
+    return f"; it is empty in {len(empty)}, first in number {empty[0] + 1} of them" if empty else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,9 @@ logger = logging.getLogger("molae.apps")
 Task = Literal["auto", "regression", "classification"]
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "?"}
-_MOST_CLASSES = 20
+MOST_CLASSES = 20
+"""A column with more different labels is refused as one of classes."""
+
 _BINARY = ({0.0, 1.0}, {-1.0, 1.0})
 
 
@@ -49,8 +51,9 @@ class Target:
 def read_target(name: str, cells: Sequence[object], task: Task = "auto") -> Target:
     """Reads a column of labels.
 
-    Unless told, a column is taken for classes where its values are only 0 and 1 (or -1 and 1), true and
-    false, or other text; for numbers otherwise. Which it was is logged.
+    Unless told, a column is taken for classes where its numbers are only 0 and 1 (or -1 and 1), or where it
+    is true and false, or other text; for numbers otherwise. Which it was is logged. Text among numbers counts
+    as missing, unless the user wants classes.
 
     Args:
         name: Name of the column.
@@ -67,11 +70,15 @@ def read_target(name: str, cells: Sequence[object], task: Task = "auto") -> Targ
     if not labelled:
         raise DataError(f"column {name!r} has no label in any row that can be used")
     numbers = {row: number for row in labelled if (number := _number(texts[row])) is not None}
+    unreadable = [row for row in labelled if row not in numbers]
     if task == "auto":
         task = _detect(name, labelled, numbers)
+        if task == "classification" and 2 * len(numbers) >= len(labelled):
+            texts = [text if row in numbers else None for row, text in enumerate(texts)]
+            return replace(_classes(name, texts, numbers), unreadable=tuple(unreadable))
     if task == "classification":
-        return _classes(name, texts, numbers if len(numbers) == len(labelled) else {})
-    return _numbers(name, labelled, numbers, len(texts))
+        return _classes(name, texts, {} if unreadable else numbers)
+    return _numbers(name, labelled, numbers, texts)
 
 
 def has_label(cell: object) -> bool:
@@ -83,10 +90,10 @@ def _detect(
     name: str, labelled: list[int], numbers: dict[int, float]
 ) -> Literal["regression", "classification"]:
     distinct = set(numbers.values())
-    if len(numbers) == len(labelled) and distinct in _BINARY:
+    if 2 * len(numbers) >= len(labelled) and distinct in _BINARY:
         low, high = sorted(distinct)
         logger.info(
-            "%s: classification, all labels are %g or %g (--task regression overrides)", name, low, high
+            "%s: classification, all numbers are %g or %g (--task regression overrides)", name, low, high
         )
         return "classification"
     if 2 * len(numbers) < len(labelled):
@@ -96,12 +103,17 @@ def _detect(
     return "regression"
 
 
-def _numbers(name: str, labelled: list[int], numbers: dict[int, float], count: int) -> Target:
+def _numbers(
+    name: str, labelled: list[int], numbers: dict[int, float], texts: Sequence[str | None]
+) -> Target:
     unreadable = tuple(row for row in labelled if row not in numbers)
-    values = np.full(count, np.nan)
+    values, example = np.full(len(texts), np.nan), texts[labelled[0]]
     values[list(numbers)] = list(numbers.values())
     if not numbers:
-        raise DataError(f"column {name!r} holds no numbers: use --task classification for classes")
+        raise DataError(
+            f"column {name!r} holds no numbers, but {example!r} first: numbers have a decimal point and"
+            " nothing behind them; use --task classification for classes"
+        )
     if len(set(numbers.values())) == 1:
         raise DataError(
             f"column {name!r} is {values[next(iter(numbers))]:g} in every row: there is nothing to learn"
@@ -117,10 +129,12 @@ def _classes(name: str, texts: list[str | None], numbers: dict[int, float]) -> T
     sizes = Counter(label for label in labels if label is not None)
     if len(sizes) == 1:
         raise DataError(f"column {name!r} is {next(iter(sizes))!r} in every row: there is nothing to learn")
-    if len(sizes) > _MOST_CLASSES:
+    if len(sizes) > MOST_CLASSES:
+        first = next(row for row, label in enumerate(labels) if label is not None)
         raise DataError(
-            f"column {name!r} has {len(sizes)} different labels, at most {_MOST_CLASSES} classes are fitted:"
-            " is it the right column? Numbers are fitted with --task regression"
+            f"column {name!r} has {len(sizes)} different labels, at most {MOST_CLASSES} classes are fitted:"
+            f" is it the right column? Its first label is {labels[first]!r}; numbers have a decimal point and"
+            " nothing behind them"
         )
     names = tuple(sorted(sizes, key=lambda label: (float(label), "") if numbers else (0.0, label)))
     place = {label: index for index, label in enumerate(names)}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from propertytable import RINGS, SMILES, VALUES
 from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -58,6 +59,31 @@ def test_classes_keep_their_type() -> None:
 def test_codes_of_a_model(model_path: object) -> None:
     regressor = molae.PropertyRegressor(model_path, features="code", estimator="ridge")  # type: ignore[arg-type]
     assert np.isfinite(regressor.fit(SMILES[:12], VALUES[:12]).predict(SMILES[:3])).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0.0, np.nan] * 30, "molecule 1 has no class"),
+        (["a", None] * 30, "molecule 1 has no class"),
+        (["a", 1] * 30, "classes of several types"),
+        (VALUES, "60 different labels"),
+        (np.zeros((60, 2)), "one label for each molecule"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        clone(CLASSIFIER).fit(SMILES, np.asarray(labels, dtype=object if isinstance(labels, list) else None))
+
+
+def test_a_column_of_labels_is_taken_with_a_warning() -> None:
+    with pytest.warns(DataConversionWarning):
+        fitted = clone(REGRESSOR).fit(SMILES, VALUES[:, None])
+    np.testing.assert_array_equal(
+        fitted.predict(SMILES), clone(REGRESSOR).fit(SMILES, VALUES).predict(SMILES)
+    )
+    with pytest.raises(DataError, match="expected a number for each molecule"):
+        clone(REGRESSOR).fit(SMILES, ["high"] * 60)
 
 
 def test_wrong_input_is_refused() -> None:

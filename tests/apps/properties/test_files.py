@@ -239,7 +239,7 @@ def test_ten_rows_and_duplicates(tmp_path: Path) -> None:
     train, test = ({row % 60 for row in target["split"][f"{part}_rows"]} for part in ("train", "test"))
     assert not train & test
     one = write_table(tmp_path / "one.csv", {"smiles": ["CCO"] * 20, "y": range(20)})
-    with pytest.raises(DataError, match="use --split random"):
+    with pytest.raises(DataError, match="or are the same molecule"):
         fit_file(Source(one), ["y"], tmp_path / "one", recipe=QUICK)
 
 
@@ -255,6 +255,31 @@ def test_splits_of_the_users_own(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert "1 labels are no numbers and count as missing, first '>9' in row 8" in caplog.text
     report = fit_file(table, ["y"], tmp_path / "a", recipe=QUICK, split=SplitOptions("time", "year", 0.1))
     assert report["targets"][0]["split"]["test_rows"] == [55, 56, 57, 58, 59, 60]
+
+
+def test_warnings_of_labels_and_parts(tmp_path: Path) -> None:
+    parts = ["train"] * 40 + ["test"] * 20
+    smiles = [*SMILES[:40], *SMILES[:20]]
+    columns = {"smiles": smiles, "y": VALUES, "torn": [0] * 40 + [1] * 20, "part": parts}
+    columns["rare"] = [0, 1] * 20 + [1, 1] + [0] * 18
+    table = write_table(tmp_path / "t.csv", columns)
+    split = SplitOptions("column", "part")
+    number, rare = fit_file(Source(table), ["y", "rare"], tmp_path / "m", recipe=QUICK, split=split)[
+        "targets"
+    ]
+    shared = "20 of the test molecules are among the training molecules too"
+    assert shared in number["warnings"]
+    assert shared in rare["warnings"]
+    assert any("the test part has 2 of class '1'" in text for text in rare["warnings"])
+    assert not any("baseline" in text for text in rare["warnings"])
+    assert any("molecules have labels of several classes, first C" in text for text in rare["warnings"])
+
+
+def test_all_targets_are_read_before_one_is_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = write_table(tmp_path / "t.csv", {"smiles": SMILES, "y": VALUES, "bad": [1] * 60})
+    monkeypatch.setattr("molae.apps.properties.fit.assess", None)
+    with pytest.raises(DataError, match="'bad' is 1 in every row"):
+        fit_file(Source(table), ["y", "bad"], tmp_path / "m", recipe=QUICK)
 
 
 def test_several_classes(tmp_path: Path) -> None:

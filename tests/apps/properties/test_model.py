@@ -27,6 +27,17 @@ def test_intervals_hold_the_truth_as_often_as_they_say(estimator: str) -> None:
     assert np.corrcoef(found.value, others["code"][:, 0])[0, 1] > 0.95
 
 
+@pytest.mark.parametrize("estimator", ["ridge", "gp"])
+def test_units_do_not_matter(estimator: str) -> None:
+    blocks, target = made(200, 0)
+    recipe = Recipe("code", estimator)  # type: ignore[arg-type]
+    widths = []
+    for unit in (1.0, 1e-14):
+        found = fit_property(blocks, unit * target, np.arange(200), recipe).predict(blocks)
+        widths.append((found.upper - found.lower) / unit)
+    np.testing.assert_allclose(*widths, rtol=0.05)
+
+
 def test_intervals_are_wider_where_errors_are_larger() -> None:
     blocks, target = made(400, 0)
     model = fit_property(blocks, target, np.arange(400), Recipe("code", "ridge"))

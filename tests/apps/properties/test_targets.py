@@ -52,6 +52,13 @@ def test_stray_text_among_numbers_counts_as_missing() -> None:
     assert target.known.tolist() == [True, False, True, False, True]
 
 
+def test_stray_text_among_zeros_and_ones_counts_as_missing() -> None:
+    target = read_target("y", ["1", "inconclusive", "0", "0", ""])
+    assert (target.task, target.classes, target.unreadable) == ("classification", ("0", "1"), (1,))
+    assert target.known.tolist() == [True, False, True, True, False]
+    assert len(read_target("y", ["1", "inconclusive", "0"], "classification").classes) == 3
+
+
 @pytest.mark.parametrize(
     ("cells", "task", "message"),
     [
