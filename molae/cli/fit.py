@@ -140,7 +140,8 @@ def fit(
             progress=progress,
         )
     for each in report["targets"]:
-        _print_table(each)
+        if not quiet:
+            _print_table(each)
         for text in each["warnings"]:
             terminal.say(f"warning: {each['name']}: {text}")
     terminal.say(f"{output}: model, report.html, report.json")
@@ -173,11 +174,12 @@ def _print_table(target: dict[str, Any]) -> None:
     split = target["split"]
     counts = f"{len(split['train_rows'])} train, {len(split['test_rows'])} test"
     table = Table(title=f"{target['name']}: {target['task']}, {split['kind']} split, {counts}")
-    table.add_column("method", overflow="fold")
+    table.add_column("")
+    methods = {"molae": target["figures"], **target["baselines"]}
+    for method in methods:
+        table.add_column(method, justify="right")
     for name in target["figures"]:
-        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
-    for method, figures in {"molae": target["figures"], **target["baselines"]}.items():
-        table.add_row(method, *(_shown(figures.get(name)) for name in target["figures"]))
+        table.add_row(name.replace("_", " "), *(_shown(figures.get(name)) for figures in methods.values()))
     Console().print(table)
 
 

@@ -57,7 +57,8 @@ class GaussianProcessHead:
 
     def scores(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 1"]:
         """See `molae.apps.properties.heads.Head`."""
-        return self.mean + self.deviation * (self._covariance(features) @ self.weights)[:, None]
+        parts = [self._covariance(part) @ self.weights for part in _parts(features)]
+        return self.mean + self.deviation * np.concatenate(parts)[:, None]
 
     def spread(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Standard deviation of the prediction of a new measurement."""
@@ -65,8 +66,11 @@ class GaussianProcessHead:
         prior = 1.0 + signal + noise
         for scale, block in zip(linear, _blocks(features, self.sizes), strict=True):
             prior = prior + scale * np.sum(block**2, axis=1)
-        explained = solve_triangular(self.factor, self._covariance(features).T, lower=True)
-        return self.deviation * np.sqrt(np.clip(prior - np.sum(explained**2, axis=0), noise, None))
+        explained = [
+            np.sum(solve_triangular(self.factor, self._covariance(part).T, lower=True) ** 2, axis=0)
+            for part in _parts(features)
+        ]
+        return self.deviation * np.sqrt(np.clip(prior - np.concatenate(explained), noise, None))
 
     def tuned(self) -> dict[str, Any]:
         """See `molae.apps.properties.heads.Head`."""
@@ -148,11 +152,10 @@ def _project(
     """
     size = len(points)
     squares, projected = np.zeros((size, size)), np.zeros(size)
-    for start in range(0, len(features), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        across = _covariance(features[rows], points, sizes, parameters)
+    for part, known in zip(_parts(features), _parts(target), strict=True):
+        across = _covariance(part, points, sizes, parameters)
         squares += across.T @ across
-        projected += across.T @ target[rows]
+        projected += across.T @ known
     own = _covariance(points, points, sizes, parameters)
     own[np.diag_indices(size)] += _JITTER
     lower = np.linalg.cholesky(own)
@@ -200,11 +203,8 @@ def _covariance(
     a: np.ndarray, b: np.ndarray, sizes: Sequence[int] | np.ndarray, parameters: np.ndarray
 ) -> np.ndarray:
     """The kernel of all pairs, some rows at a time, as there are several matrices to each."""
-    found = np.empty((len(a), len(b)))
-    for start in range(0, len(a), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        found[rows] = _kernel(*_pairs(a[rows], b, sizes), torch.from_numpy(parameters)).numpy()
-    return found
+    known = torch.from_numpy(parameters)
+    return np.concatenate([_kernel(*_pairs(part, b, sizes), known).numpy() for part in _parts(a)])
 
 
 def _pairs(
@@ -229,6 +229,12 @@ def _kernel(squares: list[Tensor], products: list[Tensor], parameters: Tensor) -
     for scale, product in zip(values[count : 2 * count], products, strict=True):
         kernel = kernel + scale * product
     return kernel
+
+
+def _parts(features: np.ndarray) -> list[np.ndarray]:
+    """Rows, so many at a time that their kernel with all that are kept fits into memory."""
+    starts = range(0, max(1, len(features)), _ROWS_AT_ONCE)
+    return [features[start : start + _ROWS_AT_ONCE] for start in starts]
 
 
 def _blocks(features: np.ndarray, sizes: Sequence[int] | np.ndarray) -> list[np.ndarray]:
