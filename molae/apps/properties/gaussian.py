@@ -151,19 +151,19 @@ def _project(
     v the noise. With all molecules for points, they are (K + v)⁻¹ y.
     """
     size = len(points)
-    squares, projected = np.zeros((size, size)), np.zeros(size)
-    for part, known in zip(_parts(features), _parts(target), strict=True):
-        across = _covariance(part, points, sizes, parameters)
-        squares += across.T @ across
-        projected += across.T @ known
     own = _covariance(points, points, sizes, parameters)
-    own[np.diag_indices(size)] += _JITTER
+    own[np.diag_indices(size)] += _JITTER * own.diagonal().mean()
+    # In the basis in which the kernel of the points is the identity: what is added up stays positive there,
+    # though points may be nearly alike.
     lower = np.linalg.cholesky(own)
-    # In the basis in which the kernel of the points is the identity, which keeps the numbers alike in size.
-    half = solve_triangular(lower, squares, lower=True)
-    inner = solve_triangular(lower, half.T, lower=True)
+    inner, projected = np.zeros((size, size)), np.zeros(size)
+    for part, known in zip(_parts(features), _parts(target), strict=True):
+        across = _covariance(points, part, sizes, parameters)
+        half = solve_triangular(lower, across, lower=True, overwrite_b=True)
+        inner += half @ half.T
+        projected += half @ known
     inner[np.diag_indices(size)] += math.exp(parameters[-1]) + _JITTER
-    found = cho_solve(cho_factor(inner, lower=True), solve_triangular(lower, projected, lower=True))
+    found = cho_solve(cho_factor(inner, lower=True), projected)
     return solve_triangular(lower, found, lower=True, trans="T")
 
 
