@@ -16,7 +16,8 @@ SplitKind = Literal["scaffold", "random", "column", "time"]
 
 _TRAIN_WORDS = ("train", "training", "valid", "validation", "val")
 _TEST_WORDS = ("test", "testing", "holdout")
-_NO_TIME = np.array([np.datetime64("NaT", "s").astype(float)])
+# No time, as of an empty cell, is the lowest of all integers to NumPy.
+_NO_TIME = float(np.datetime64("NaT", "s").astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,7 @@ def _times(values: Sequence[object]) -> np.ndarray:
             times = np.array([parse(text) for text in texts], dtype=float)
         except ValueError:
             continue
-        # No time, an empty cell, is the lowest of all integers to NumPy.
-        if np.isfinite(times).all() and not np.isin(times, _NO_TIME).any():
+        if np.isfinite(times).all() and not (times == _NO_TIME).any():
             return times
     raise DataError(
         "the time column must hold a number, or a date such as 2024-05-31, in every row that is used"
