@@ -21,7 +21,6 @@ def test_a_class_that_nobody_taught_keeps_its_column(name: str) -> None:
 
 @pytest.mark.parametrize("class_count", [0, 2])
 def test_forests_of_many_molecules_draw_some(class_count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_FEW", 50)
     monkeypatch.setattr(baselines, "_MOST_DRAWN", 60)
     features = np.random.default_rng(0).random((200, 5))
     target = (features[:, 0] > 0.5).astype(int) if class_count else features[:, 0]
