@@ -147,6 +147,15 @@ def fingerprint(description: Mapping[str, Any]) -> str:
     return hashlib.sha256("".join(description["weights"].values()).encode()).hexdigest()
 
 
+def weights_of(name_or_path: str | Path) -> str:
+    """The checksum of the weights of a model, which tells it from others whatever it is called.
+
+    Raises:
+        CheckpointError: If there is no such model.
+    """
+    return fingerprint(read_description(resolve(name_or_path)))
+
+
 def is_conformer(description: Mapping[str, Any]) -> bool:
     """Whether a model is one of conformers, not an autoencoder."""
     return description["config"].get("kind") == "conformer"

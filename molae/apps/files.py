@@ -20,7 +20,7 @@ from molae.apps.reconstruct import reconstruct_read
 from molae.apps.rows import Progress, SampleWork, Source, Summary, no_progress, process_file
 from molae.apps.samples import Embeddable, Sample
 from molae.autoencoder import Autoencoder
-from molae.catalogue import fingerprint, read_description, resolve
+from molae.catalogue import weights_of
 from molae.errors import RowError
 from molae.io import ARRAY_SUFFIXES, TABLE_SUFFIXES, matrix_column
 
@@ -155,7 +155,7 @@ def _open_reconstruction(model: Autoencoder, device: str, batch_size: int) -> Sa
 
 def _identity(verb: str, model: str | Path) -> dict[str, Any]:
     """What the result depends on; not batch size and device, which change it by rounding alone."""
-    return {"verb": verb, "weights": fingerprint(read_description(resolve(model)))}
+    return {"verb": verb, "weights": weights_of(model)}
 
 
 def _floats(values: Sequence[float]) -> pa.Array:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from rdkit import Chem
 
-from molae.catalogue import fingerprint, read_description, resolve
+from molae.catalogue import weights_of
 from molae.chem.etkdg import sample_etkdg
 from molae.errors import ConfigError
 
@@ -64,12 +64,12 @@ def seed_of_turn(seed: int, turn: int) -> int:
 
 
 def identity_of(name: str) -> str:
-    """What tells a generator from others, whatever it is called: the checksum of its weights, or its name.
+    """What tells a generator from others: the checksum of its weights, or the name of one that has none.
 
     Raises:
         CheckpointError: If there is no such model.
     """
-    return name if name == ETKDG else fingerprint(read_description(resolve(name)))
+    return name if name == ETKDG else weights_of(name)
 
 
 @lru_cache(maxsize=4)

@@ -71,7 +71,7 @@ class Codes:
             return [""] * len(self)
         return ["" if value is None else str(value) for value in self.columns[name].to_pylist()]
 
-    def of(self, model: str | Path | None, seed: int = 0) -> Codes:
+    def of_model(self, model: str | Path | None, seed: int = 0) -> Codes:
         """The same, of a model where their file does not tell which.
 
         Args:

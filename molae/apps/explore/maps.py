@@ -65,7 +65,7 @@ def map_file(
         raise ConfigError(f"limit: expected at least 1, got {limit}")
     output_suffix(Path(output), (".html",))
     check_folder(Path(output))
-    read = read_codes(codes, smiles_column, id_column).of(model)
+    read = read_codes(codes, smiles_column, id_column).of_model(model)
     if color is not None:
         require_column(read.columns.column_names, color, str(codes))
     usable = np.flatnonzero(read.valid)
@@ -119,9 +119,8 @@ def _facts(shown: Codes, rows: int, usable: int, projection: str) -> str:
     model = f", codes of {Path(shown.origin.model).name}" if shown.origin else ""
     size = shown.compared.shape[1]
     part = "" if size == shown.vectors.shape[1] else ", the summary"
-    if shown.origin is None:
-        part = ", the whole code, as the file does not tell its model (--model)"
-    parts = [f"{projection.upper()} of {size} numbers a molecule{part}{model}"]
+    whole = ", the whole code, as the file does not tell its model (--model)"
+    parts = [f"{projection.upper()} of {size} numbers a molecule{part if shown.origin else whole}{model}"]
     if usable < rows:
         parts.append(f"{rows - usable} of {rows} rows have no code and are left out")
     if len(shown) < usable:

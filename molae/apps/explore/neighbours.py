@@ -87,7 +87,7 @@ def neighbours_file(
     suffix = output_suffix(Path(output), TABLE_SUFFIXES)
     check_folder(Path(output))
     found = read_codes(codes)
-    found = found.take(np.flatnonzero(found.valid)).of(model, query.seed)
+    found = found.take(np.flatnonzero(found.valid)).of_model(model, query.seed)
     own = Path(query.path).is_file() and Path(query.path).samefile(codes)
     if holds_codes(query.path):
         queries = _read_queries(query, found)

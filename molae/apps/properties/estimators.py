@@ -248,6 +248,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
             ConfigError: If a parameter does not fit.
         """
         values = _labels(y)
+        # NaN alone differs from itself, and may stand among text.
         missing = np.array([each is None or each != each for each in values.tolist()], dtype=bool)
         if missing.any():
             raise DataError(f"molecule {missing.argmax()} has no class: leave out those without a label")
