@@ -20,6 +20,10 @@ MOST_MOLECULES = 5000
 MOST_SEARCHED = 800
 """Of more molecules, so many random ones find the hyperparameters."""
 
+LEAST_NOISE = 0.01
+"""Least variance of the noise, as a share of that of the target. Those few that find the hyperparameters may
+seem free of noise; two molecules with the same features and different values would then get huge weights."""
+
 _JITTER = 1e-6
 _ROWS_AT_ONCE = 512
 _ROOT5 = math.sqrt(5.0)
@@ -185,7 +189,9 @@ def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> n
         negative.backward()
         return negative.item(), leaf.grad.numpy()  # type: ignore[union-attr]
 
-    bounds = list(zip(start - 4 * width, start + 4 * width, strict=True))
+    least = start - 4 * width
+    least[-1] = math.log(LEAST_NOISE)
+    bounds = list(zip(least, start + 4 * width, strict=True))
     found = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40, "ftol": 1e-6}
     )

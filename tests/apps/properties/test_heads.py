@@ -135,6 +135,21 @@ def test_of_many_molecules_some_are_kept_and_all_teach(monkeypatch: pytest.Monke
     assert errors[0] < 0.8 * errors[1]
 
 
+def test_contradictory_values_do_not_run_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaussian, "MOST_SEARCHED", 60)
+    features, _ = data(80)
+    target = features[:, 0]
+    searched = np.random.default_rng(0)
+    searched.permutation(80)
+    seen = searched.permutation(80)[:60]
+    # The same molecule twice with other values, where the search for the hyperparameters does not look.
+    unseen = np.setdiff1d(np.arange(80), seen)
+    features[unseen[0]], target[unseen[0]] = features[unseen[1]], target[unseen[1]] + 1.0
+    head = fit_gaussian_process(features, target, (4,), 0)
+    assert np.exp(head.parameters[-1]) == pytest.approx(gaussian.LEAST_NOISE)
+    assert np.abs(head.weights).max() < 1 / gaussian.LEAST_NOISE
+
+
 def test_of_molecules_that_are_nearly_alike_all_teach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaussian, "MOST_MOLECULES", 500)
     monkeypatch.setattr(gaussian, "MOST_SEARCHED", 200)
