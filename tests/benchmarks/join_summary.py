@@ -1,4 +1,5 @@
-"""Puts the summary of one model ahead of the codes of another, trained without: neither is trained again.
+"""Puts the summary of one model ahead of the codes of another, in the place of one that is there: neither is
+trained again.
 
 A summary depends on the graph alone (`molae.nn.summary`), so that of a model of SMILES serves a model of
 conformers as well. What it was told of stereo is left out: the other model knows no such categories, its
@@ -22,15 +23,17 @@ from molae.checkpoint import save_checkpoint
 
 _TABLES = "encoder.summary.embed.tables.{}.weight"
 _FIRST = "decoder.head.0.weight"
+_TARGETS = "targets."
+_REPLACED = ("encoder.summary.", _TARGETS)
 
 
 def main() -> None:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("model", help="name or path of a model whose codes have no summary")
+    made.add_argument("model", help="name or path of the model")
     made.add_argument("summary", help="name or path of the model that has one")
     made.add_argument("-o", "--output", type=Path, required=True, help="folder of the joined model")
     arguments = made.parse_args()
-    joined = join(_autoencoder(arguments.model), _autoencoder(arguments.summary))
+    joined = join(autoencoder(arguments.model), autoencoder(arguments.summary))
     save_checkpoint(joined, arguments.output, half=True)
     print(f"{arguments.output}: codes of {joined.config.code_size} numbers")
 
@@ -39,16 +42,19 @@ def join(model: Autoencoder, source: Autoencoder) -> Autoencoder:
     """The model with the summary of the other.
 
     Args:
-        model: Model without a summary.
-        source: Model with one, whose nodes carry the channels of `model`, and perhaps more behind them; and
-            likewise its edges.
+        model: Model whose decoder can do without the summary that it may have.
+        source: Model with a summary, whose nodes carry the channels of `model`, and perhaps more behind
+            them; and likewise its edges.
     """
-    size = source.encoder.summary_size
+    size, before = source.encoder.summary_size, model.encoder.summary_size
     encoder = {**model.config.encoder, "summary": source.config.encoder["summary"]}
-    whole = model.config.model_copy(update={"code_size": size + model.config.code_size, "encoder": encoder})
-    joined = Autoencoder(whole, model.schema)
-    weights = model.state_dict() | _summary_weights(source, model)
-    weights[_FIRST] = torch.nn.functional.pad(weights[_FIRST], (size, 0))
+    whole = {"code_size": size + model.config.code_size - before, "encoder": encoder}
+    joined = Autoencoder(model.config.model_copy(update=whole), model.schema)
+    kept = {name: value for name, value in model.state_dict().items() if not name.startswith(_REPLACED)}
+    weights = kept | _summary_weights(source, model)
+    weights[_FIRST] = torch.nn.functional.pad(weights[_FIRST][:, before:], (size, 0))
+    if joined.targets is not None:
+        weights |= {name: value for name, value in source.state_dict().items() if name.startswith(_TARGETS)}
     joined.load_state_dict(weights)
     return joined.eval()
 
@@ -66,7 +72,8 @@ def _summary_weights(source: Autoencoder, model: Autoencoder) -> dict[str, Tenso
     return found
 
 
-def _autoencoder(name: str) -> Autoencoder:
+def autoencoder(name: str) -> Autoencoder:
+    """A model of whole molecules or graphs, by name or path."""
     model = load(name)
     if not isinstance(model, Autoencoder):
         raise SystemExit(f"{name} is a model of conformers, which has no codes of molecules")
