@@ -18,8 +18,11 @@ import torch
 from torch import Tensor
 
 from molae.apps.loading import load
+from molae.apps.priors import code_space
 from molae.autoencoder import Autoencoder
-from molae.checkpoint import save_checkpoint
+from molae.catalogue import CONFIG, read_description, read_json, resolve
+from molae.checkpoint import CARD, save_checkpoint
+from molae.fitted import FOLDER, FORMAT_VERSION, has_prior, load_prior, save_prior
 
 _TABLES = "encoder.summary.embed.tables.{}.weight"
 _FIRST = "decoder.head.0.weight"
@@ -34,7 +37,7 @@ def main() -> None:
     made.add_argument("-o", "--output", type=Path, required=True, help="folder of the joined model")
     arguments = made.parse_args()
     joined = join(autoencoder(arguments.model), autoencoder(arguments.summary))
-    save_checkpoint(joined, arguments.output, half=True)
+    save(joined, arguments.model, arguments.output)
     print(f"{arguments.output}: codes of {joined.config.code_size} numbers")
 
 
@@ -57,6 +60,18 @@ def join(model: Autoencoder, source: Autoencoder) -> Autoencoder:
         weights |= {name: value for name, value in source.state_dict().items() if name.startswith(_TARGETS)}
     joined.load_state_dict(weights)
     return joined.eval()
+
+
+def save(model: Autoencoder, name: str, path: Path) -> None:
+    """Saves the model with the card of the one it is made from, and its prior, which is one of graphs."""
+    before = resolve(name)
+    card = before / CARD
+    told = card.read_text(encoding="utf-8") if card.exists() else None
+    save_checkpoint(model, path, card=read_description(before)["card"], readme=told, half=True)
+    if has_prior(before):
+        description = read_json(before / FOLDER / CONFIG, FORMAT_VERSION)
+        prior = load_prior(before, code_space(autoencoder(name)))
+        save_prior(prior, description["prior"], path, card=description["card"], half=True)
 
 
 def _summary_weights(source: Autoencoder, model: Autoencoder) -> dict[str, Tensor]:

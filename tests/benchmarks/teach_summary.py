@@ -23,20 +23,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from join_summary import autoencoder, join
+from join_summary import autoencoder, join, save
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 from report import parser
 from torch import Tensor, nn
 
-from molae.apps.priors import code_space
 from molae.autoencoder import Autoencoder
 from molae.batch.packed import PackedDataset
 from molae.batch.samplers import BucketSampler
-from molae.catalogue import CONFIG, read_description, read_json, resolve
-from molae.checkpoint import CARD, save_checkpoint
 from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors
-from molae.fitted import FOLDER, FORMAT_VERSION, has_prior, load_prior, save_prior
 from molae.nn.summary import Summary, TargetHead
 from molae.training.average import AveragedWeights
 
@@ -220,18 +216,6 @@ def taught(model: Autoencoder, pupil: Pupil, seed: int) -> Autoencoder:
     source.encoder.summary.load_state_dict(pupil.summary.state_dict())
     source.targets.load_state_dict(pupil.targets.state_dict())
     return join(model, source)
-
-
-def save(model: Autoencoder, name: str, path: Path) -> None:
-    """Saves the model with the card of the one it is made from, and its prior, which is one of graphs."""
-    before = resolve(name)
-    card = before / CARD
-    told = card.read_text(encoding="utf-8") if card.exists() else None
-    save_checkpoint(model, path, card=read_description(before)["card"], readme=told, half=True)
-    if has_prior(before):
-        description = read_json(before / FOLDER / CONFIG, FORMAT_VERSION)
-        prior = load_prior(before, code_space(autoencoder(name)))
-        save_prior(prior, description["prior"], path, card=description["card"], half=True)
 
 
 def _begun(start: Autoencoder, size: int) -> Summary:

@@ -72,11 +72,11 @@ def test_a_page_holds_all_it_needs(tmp_path: Path, color: str | None) -> None:
 
 def test_the_summary_of_a_named_model_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("plotly")
-    np.save(tmp_path / "codes.npy", np.random.default_rng(0).normal(size=(9, 512)).astype(np.float32))
+    np.save(tmp_path / "codes.npy", np.random.default_rng(0).normal(size=(9, 640)).astype(np.float32))
     _, facts = map_file(tmp_path / "codes.npy", tmp_path / "map.html")
-    assert "512 numbers a molecule, the whole code" in facts
+    assert "640 numbers a molecule, the whole code" in facts
     _, facts = map_file(tmp_path / "codes.npy", tmp_path / "map.html", model="graph")
-    assert "112 numbers a molecule, the summary, codes of graph" in facts
+    assert "240 numbers a molecule, the summary, codes of graph" in facts
 
 
 def test_more_molecules_than_the_limit(tmp_path: Path) -> None:
