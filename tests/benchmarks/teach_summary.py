@@ -258,6 +258,10 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     data = PackedDataset.load(arguments.data)
     smiles = arguments.molecules.read_text().split()
+    if len(data) <= HELD_OUT or data.rows.max() > len(smiles):
+        raise SystemExit(
+            f"expected more than {HELD_OUT} graphs, all of {arguments.molecules}: got {len(data)}"
+        )
     model = autoencoder(arguments.model)
     teacher = Teacher(smiles, arguments.described, arguments.processes)
     pupil = teach(model, data, teacher, arguments.size, arguments.steps, arguments.rate, arguments.seed)
