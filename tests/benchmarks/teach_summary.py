@@ -14,9 +14,8 @@ of the model comes along.
 from __future__ import annotations
 
 import argparse
-import math
 import time
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +34,8 @@ from molae.batch.samplers import BucketSampler
 from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors
 from molae.nn.summary import Summary, TargetHead
 from molae.training.average import AveragedWeights
+from molae.training.config import TrainingConfig
+from molae.training.schedule import learning_rate
 
 BATCH, WARM_UP, DECAY, CLIP = 256, 200, 0.998, 1.0
 HELD_OUT = 2000
@@ -147,7 +148,13 @@ class Pupil(nn.Module):
 
     @torch.no_grad()
     def turn(self, seed: int) -> None:
-        """Turns and stretches the channels (see above), all to about the same deviation."""
+        """Turns and stretches the channels, so that distances of summaries are those of what is told of them.
+
+        The last turn is a random one, which leaves all channels with about the same deviation.
+
+        Args:
+            seed: Seed of that turn.
+        """
         told = self.targets.map.weight.double()
         counted = self.map.weight.double()
         weights = self.weights[1:].double().repeat_interleave(torch.tensor(_sizes()))
@@ -176,11 +183,13 @@ def teach(
     optimiser = torch.optim.AdamW(pupil.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-3)
     average = AveragedWeights(pupil, DECAY)
     sampler = BucketSampler(data.sizes[learned], BATCH, seed, window=32)
+    schedule = TrainingConfig(
+        steps=steps, learning_rate=rate, final_learning_rate=rate / 50, warmup_steps=min(WARM_UP, steps)
+    )
     begun = time.perf_counter()
     for step in range(steps):
         for group in optimiser.param_groups:
-            fading = 0.51 + 0.49 * math.cos(math.pi * step / steps)
-            group["lr"] = rate * min(1.0, (step + 1) / WARM_UP) * fading
+            group["lr"] = learning_rate(step, schedule)
         chosen = learned[sampler.batch(step)]
         loss = pupil.losses(data, chosen, teacher.of(data.rows[chosen] - 1)) @ pupil.weights
         optimiser.zero_grad()
@@ -203,9 +212,8 @@ def validate(pupil: Pupil, data: PackedDataset, held: np.ndarray, teacher: Teach
     return ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found.tolist(), strict=True))
 
 
-def taught(model: Autoencoder, pupil: Pupil, seed: int) -> Autoencoder:
+def taught(model: Autoencoder, pupil: Pupil) -> Autoencoder:
     """The model with the summary of the pupil in the place of its own."""
-    pupil.turn(seed)
     encoder = {**model.config.encoder, "summary": pupil.summary.config.model_dump()}
     own = model.config.code_size - model.encoder.summary_size
     config = model.config.model_copy(
@@ -239,10 +247,15 @@ def _sizes() -> list[int]:
     return [kind.size for kind in KINDS]
 
 
+@cache
+def _generators() -> list[rdFingerprintGenerator.FingerprintGenerator64]:
+    return [kind.generator() for kind in KINDS]
+
+
 def _counts(smiles: str) -> tuple[np.ndarray, np.ndarray]:
     mol, places, counts, offset = Chem.MolFromSmiles(smiles), [], [], 0
-    for kind in KINDS if mol is not None else ():
-        found = kind.generator().GetCountFingerprint(mol).GetNonzeroElements()
+    for kind, generator in zip(KINDS, _generators(), strict=True) if mol is not None else ():
+        found = generator.GetCountFingerprint(mol).GetNonzeroElements()
         places += [place + offset for place in found]
         counts += found.values()
         offset += kind.size
@@ -265,7 +278,8 @@ def main(arguments: argparse.Namespace) -> None:
     model = autoencoder(arguments.model)
     teacher = Teacher(smiles, arguments.described, arguments.processes)
     pupil = teach(model, data, teacher, arguments.size, arguments.steps, arguments.rate, arguments.seed)
-    joined = taught(model, pupil, arguments.seed)
+    pupil.turn(arguments.seed)
+    joined = taught(model, pupil)
     save(joined, arguments.model, arguments.output)
     print(f"{arguments.output}: codes of {joined.config.code_size} numbers")
 

@@ -62,7 +62,8 @@ def test_it_learns_and_the_turn_makes_distances_those_of_what_is_told(model, dat
     assert (before[1:] < 0.9).all()
     batch = data.batch(rows)
     told = _told(taught, batch)
-    made = teach_summary.taught(model, taught, 0)
+    taught.turn(0)
+    made = teach_summary.taught(model, taught)
     after = made.encode(batch).invariant[:, :AFTER]
     torch.testing.assert_close(torch.cdist(after, after), torch.cdist(told, told), rtol=1e-2, atol=1e-3)
     torch.testing.assert_close(_told(taught, batch), told, rtol=1e-3, atol=1e-4)
@@ -71,7 +72,7 @@ def test_it_learns_and_the_turn_makes_distances_those_of_what_is_told(model, dat
 
 @torch.no_grad()
 def test_the_rest_of_the_code_stays_and_the_decoder_does_without(model, pupil):
-    made = teach_summary.taught(model, pupil[0], 0)
+    made = teach_summary.taught(model, pupil[0])
     batch = collate([read_molecule(each, model.schema).graph for each in SMILES])
     before, after = model.encode(batch).invariant, made.encode(batch).invariant
     assert after.shape == (len(SMILES), AFTER + REST)
