@@ -1,8 +1,9 @@
-"""The usual features of molecules that need no trained model: RDKit's descriptors, Morgan fingerprints."""
+"""The usual features of molecules that need no trained model: RDKit's descriptors and fingerprints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -10,8 +11,11 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
 from rdkit.rdBase import BlockLogs
 
-FINGERPRINT_SIZE = 2048
-FINGERPRINT_RADIUS = 2  # ECFP4
+ECFP_SIZE = 2048
+ECFP_RADIUS = 2  # ECFP4
+FINGERPRINT_KINDS = 4
+"""Kinds of fingerprints that `fingerprint_counts` puts side by side, each of as many counts."""
+FINGERPRINT_SIZE = FINGERPRINT_KINDS * 1024
 
 _KNOWN = dict(Descriptors.descList)
 
@@ -42,16 +46,46 @@ def descriptors(mol: Chem.Mol, names: Sequence[str] = DESCRIPTOR_NAMES) -> Float
     return values.astype(np.float32)
 
 
-def fingerprint_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
-    """How often each Morgan environment of up to `FINGERPRINT_RADIUS` bonds occurs, hashed (ECFP4 counts).
+def ecfp_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
+    """How often each Morgan environment of up to `ECFP_RADIUS` bonds occurs, hashed (ECFP4 counts).
 
     Args:
         mol: Sanitised molecule.
     Returns:
-        `FINGERPRINT_SIZE` counts, float32.
+        `ECFP_SIZE` counts, float32.
     """
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=FINGERPRINT_RADIUS, fpSize=FINGERPRINT_SIZE)
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=ECFP_RADIUS, fpSize=ECFP_SIZE)
     return generator.GetCountFingerprintAsNumPy(mol).astype(np.float32)
+
+
+def fingerprint_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
+    """Counts of four kinds of fingerprints that tell stereo: Morgan (radius 2) by what atoms are, the same by
+    what they can do (acid, donor, aromatic, ...), pairs of atoms, and topological torsions.
+
+    Args:
+        mol: Sanitised molecule, in any order.
+    Returns:
+        `FINGERPRINT_SIZE` counts, float32, one kind after the other.
+    """
+    # The order of the atoms matters to torsions through rings of three, and stereo is read off its labels.
+    canonical = Chem.MolFromSmiles(Chem.MolToSmiles(mol)) or mol
+    counts = [generator.GetCountFingerprintAsNumPy(canonical) for generator in _fingerprint_generators()]
+    return np.concatenate(counts).astype(np.float32)
+
+
+@cache
+def _fingerprint_generators() -> tuple[rdFingerprintGenerator.FingerprintGenerator64, ...]:
+    size = FINGERPRINT_SIZE // FINGERPRINT_KINDS
+    make = rdFingerprintGenerator
+    features = make.GetMorganFeatureAtomInvGen()
+    return (
+        make.GetMorganGenerator(radius=2, fpSize=size, includeChirality=True),
+        make.GetMorganGenerator(
+            radius=2, fpSize=size, includeChirality=True, atomInvariantsGenerator=features
+        ),
+        make.GetAtomPairGenerator(fpSize=size, includeChirality=True),
+        make.GetTopologicalTorsionGenerator(fpSize=size, includeChirality=True),
+    )
 
 
 def _value(name: str, mol: Chem.Mol) -> float:

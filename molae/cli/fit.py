@@ -83,8 +83,8 @@ def fit(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")],
     model: Model = "graph",
     features: Annotated[
-        str, typer.Option("--features", help="Joined by +: code, descriptors (RDKit), ecfp.")
-    ] = "code+descriptors+ecfp",
+        str, typer.Option("--features", help="Joined by +: code, descriptors (RDKit), fingerprints, ecfp.")
+    ] = "code+descriptors+fingerprints",
     estimator: Annotated[
         EstimatorName,
         typer.Option(

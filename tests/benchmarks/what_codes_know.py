@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 import molae
 from molae.apps.molecules import Molecule, molecule_schema, read_molecule
 from molae.apps.rows import Source
-from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors, fingerprint_counts
+from molae.chem.descriptors import TAUGHT_DESCRIPTORS, descriptors, ecfp_counts
 from molae.chem.parse import MAX_ATOMS
 from molae.chem.scaffolds import scaffold
 from molae.errors import RowError
@@ -105,7 +105,7 @@ def representations(
             found.append((f"{short}: the rest", own[:, size:], other[:, size:]))
         else:
             found.append((short, own, other))
-    for name, describe in (("ECFP4 counts", fingerprint_counts), ("RDKit descriptors", _descriptors)):
+    for name, describe in (("ECFP4 counts", ecfp_counts), ("RDKit descriptors", _descriptors)):
         own = np.array([describe(mol) for mol in mols])
         nothing = np.full(own.shape[1], np.nan)
         found.append((name, own, np.array([nothing if mol is None else describe(mol) for mol in changed])))

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molae.chem.descriptors import DESCRIPTOR_NAMES, descriptors, fingerprint_counts
+from molae.chem.descriptors import (
+    DESCRIPTOR_NAMES,
+    FINGERPRINT_KINDS,
+    FINGERPRINT_SIZE,
+    descriptors,
+    ecfp_counts,
+    fingerprint_counts,
+)
 from molae.chem.scaffolds import scaffold, skeleton
 
 
@@ -34,8 +41,31 @@ def test_numbering_does_not_matter() -> None:
     mol = Chem.MolFromSmiles("CCc1ccc(O)cc1")
     turned = Chem.RenumberAtoms(mol, list(reversed(range(mol.GetNumAtoms()))))
     np.testing.assert_allclose(descriptors(mol), descriptors(turned), rtol=1e-4)
-    np.testing.assert_array_equal(fingerprint_counts(mol), fingerprint_counts(turned))
-    assert fingerprint_counts(mol).max() > 1
+    np.testing.assert_array_equal(ecfp_counts(mol), ecfp_counts(turned))
+    assert ecfp_counts(mol).max() > 1
+
+
+@pytest.mark.parametrize("smiles", ["OC1CC(c2ccccc2)CC1n1cc(C2CC2)nn1", "CCCN1CC[C@]2(C)C[C@H]2CC1"])
+def test_fingerprints_do_not_depend_on_the_order(smiles: str) -> None:
+    mol = Chem.MolFromSmiles(smiles)
+    generator = np.random.default_rng(0)
+    for _ in range(5):
+        turned = Chem.RenumberAtoms(mol, generator.permutation(mol.GetNumAtoms()).tolist())
+        np.testing.assert_array_equal(fingerprint_counts(turned), fingerprint_counts(mol))
+
+
+def test_fingerprints_are_four_kinds_that_tell_stereo() -> None:
+    def kinds(smiles: str) -> np.ndarray:
+        counts = fingerprint_counts(Chem.MolFromSmiles(smiles))
+        assert counts.shape == (FINGERPRINT_SIZE,)
+        return counts.reshape(FINGERPRINT_KINDS, -1)
+
+    assert (kinds("CCCC(=O)Nc1ccccc1").sum(axis=1) > 0).all()
+    for first, second, told in (
+        ("C[C@H](F)Cl", "C[C@@H](F)Cl", [True, False, True, False]),
+        ("C/C=C/C", r"C/C=C\C", [True, True, False, False]),
+    ):
+        assert (kinds(first) != kinds(second)).any(axis=1).tolist() == told
 
 
 def test_scaffolds_and_skeletons() -> None:

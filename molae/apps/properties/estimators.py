@@ -93,7 +93,8 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
 
     Args:
         model: Name of a shipped model, path of a model directory, or a loaded model, that codes come from.
-        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `ecfp` (counts).
+        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (four kinds,
+            stereo included), `ecfp` (ECFP4 counts).
         estimator: `ridge`, `gp` (Gaussian process), `boosting`, or `auto`, the Gaussian process.
         coverage: Share of the intervals that should hold the truth.
         groups: What is held out together to calibrate the intervals: molecules of one `scaffold`, so that
@@ -112,7 +113,7 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
         self,
         model: Model = "graph",
         *,
-        features: str = "code+descriptors+ecfp",
+        features: str = "code+descriptors+fingerprints",
         estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
         coverage: float = COVERAGE,
         groups: Groups = "scaffold",
@@ -188,7 +189,8 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
 
     Args:
         model: Name of a shipped model, path of a model directory, or a loaded model, that codes come from.
-        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `ecfp` (counts).
+        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (four kinds,
+            stereo included), `ecfp` (ECFP4 counts).
         estimator: `ridge` (logistic regression), `gp` (Gaussian process, for two classes), `boosting`, or
             `auto`, the Gaussian process for two classes and logistic regression for more.
         class_weight: `none`, or `balanced`: rare classes count as much as common ones in the decision, and
@@ -208,7 +210,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
         self,
         model: Model = "graph",
         *,
-        features: str = "code+descriptors+ecfp",
+        features: str = "code+descriptors+fingerprints",
         estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto",
         class_weight: ClassWeight = "none",
         groups: Groups = "scaffold",

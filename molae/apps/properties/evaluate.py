@@ -29,11 +29,11 @@ logger = logging.getLogger("molae.apps")
 RECIPES = (
     Recipe("code", "ridge"),
     Recipe("code"),
-    Recipe("descriptors+ecfp"),
-    Recipe("code+descriptors+ecfp"),
+    Recipe("descriptors+fingerprints"),
+    Recipe("code+descriptors+fingerprints"),
 )
 #: The same with networks fine-tuned.
-FINE_TUNED = (Recipe("code", fine_tune=True), Recipe("code+descriptors+ecfp", fine_tune=True))
+FINE_TUNED = (Recipe("code", fine_tune=True), Recipe("code+descriptors+fingerprints", fine_tune=True))
 
 
 def evaluate_properties(
@@ -74,7 +74,8 @@ def evaluate_properties(
     origin = origin_of(model, BLOCKS, source.seed)
     others = [split.column] if split.column else []
     recipes = (*RECIPES, *FINE_TUNED) if fine_tune else RECIPES
-    blocks = dict.fromkeys(name for recipe in recipes for name in recipe.inputs)
+    needed = (*(name for recipe in recipes for name in recipe.inputs), *filter(None, BASELINES.values()))
+    blocks = dict.fromkeys(needed)
     table = read_table(source, Featuriser(blocks, model, device, batch_size), targets, others, progress)
     summary = table.molecules.summary
     logger.info("%s: %s", source.path, summary)

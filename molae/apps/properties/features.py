@@ -1,4 +1,4 @@
-"""Features of molecules for property models: the code of a model, RDKit's descriptors, ECFP4 counts.
+"""Features of molecules for property models: the code of a model, RDKit's descriptors and fingerprints.
 
 Of a code with a summary (`molae.nn.summary`) only that counts as the code here: it is smooth, while what
 holds the molecule exactly jumps with the order of its atoms, which a regression has nothing to learn from.
@@ -29,7 +29,14 @@ from molae.apps.properties.scaling import Blocks
 from molae.apps.rows import Progress, Summary, no_progress
 from molae.autoencoder import Autoencoder
 from molae.batch.schema import Schema
-from molae.chem.descriptors import DESCRIPTOR_NAMES, FINGERPRINT_SIZE, descriptors, fingerprint_counts
+from molae.chem.descriptors import (
+    DESCRIPTOR_NAMES,
+    ECFP_SIZE,
+    FINGERPRINT_SIZE,
+    descriptors,
+    ecfp_counts,
+    fingerprint_counts,
+)
 from molae.chem.parse import MAX_ATOMS
 from molae.chem.scaffolds import scaffold, skeleton
 from molae.errors import ConfigError, RowError
@@ -43,7 +50,8 @@ class Featuriser:
     """Computes blocks of features of molecules that were read.
 
     Args:
-        names: Blocks wanted: `code`, `descriptors`, `ecfp`; `graph` for packed graphs to fine-tune on.
+        names: Blocks wanted: `code`, `descriptors`, `fingerprints`, `ecfp`; `graph` for packed graphs to
+            fine-tune on.
         model: Name, path, or loaded model that codes come from; not looked at where no code is wanted.
         device: Where the model runs.
         batch_size: Molecules that the model takes at once.
@@ -93,7 +101,9 @@ class Featuriser:
             return packed_size(self.schema)
         if name == "code" and self._model:
             return self._model.encoder.summary_size or self._model.config.code_size
-        return len(self.descriptor_names) if name == "descriptors" else FINGERPRINT_SIZE
+        if name == "descriptors":
+            return len(self.descriptor_names)
+        return FINGERPRINT_SIZE if name == "fingerprints" else ECFP_SIZE
 
     def compute(self, read: Sequence[Molecule | RowError]) -> tuple[Blocks, list[RowError | None]]:
         """Computes the features.
@@ -131,12 +141,12 @@ class Featuriser:
     def _describe(self, name: str, mols: Sequence[Chem.Mol | None]) -> np.ndarray:
         values = np.full((len(mols), self.size(name)), np.nan, dtype=np.float32)
         for place, mol in enumerate(mols):
-            if mol is not None:
-                values[place] = (
-                    descriptors(mol, self.descriptor_names)
-                    if name == "descriptors"
-                    else fingerprint_counts(mol)
-                )
+            if mol is None:
+                continue
+            if name == "descriptors":
+                values[place] = descriptors(mol, self.descriptor_names)
+            else:
+                values[place] = fingerprint_counts(mol) if name == "fingerprints" else ecfp_counts(mol)
         return values
 
 

@@ -27,8 +27,9 @@ from molae.apps.properties.assess import (
     trust,
     warnings,
 )
+from molae.apps.properties.baselines import BASELINES
 from molae.apps.properties.features import Featuriser
-from molae.apps.properties.model import BLOCKS, Recipe
+from molae.apps.properties.model import Recipe
 from molae.apps.properties.report import render_report
 from molae.apps.properties.splits import SplitKind
 from molae.apps.properties.storage import (
@@ -110,7 +111,7 @@ def fit_file(
     check_output(Path(output))
     origin = origin_of(model, recipe.blocks, source.seed)
     # The baselines need what the recipe may do without.
-    blocks = dict.fromkeys((*recipe.inputs, *(name for name in BLOCKS if name != "code")))
+    blocks = dict.fromkeys((*recipe.inputs, *filter(None, BASELINES.values())))
     featuriser = Featuriser(blocks, model, device, batch_size)
     others = [split.column] if split.column else []
     table = read_table(source, featuriser, targets, others, progress)

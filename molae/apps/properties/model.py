@@ -36,7 +36,7 @@ from molae.registry import nearest
 
 TaskName = Literal["regression", "classification"]
 
-BLOCKS = ("code", "descriptors", "ecfp")
+BLOCKS = ("code", "descriptors", "fingerprints", "ecfp")
 GRAPHS = "graph"
 """The packed graphs, beside the blocks of features: what is fine-tuned reads them."""
 HEADS: dict[str, type[Head]] = {"ridge": LinearHead, "gp": GaussianProcessHead, "boosting": TreesHead}
@@ -50,7 +50,8 @@ class Recipe:
     """How a model is fitted.
 
     Attributes:
-        features: Blocks of features, joined by `+`: `code`, `descriptors`, `ecfp`.
+        features: Blocks of features, joined by `+`: `code`, `descriptors`, `fingerprints` (four kinds,
+            stereo included), `ecfp`.
         estimator: `ridge` (logistic regression for classes), `gp` (Gaussian process, which tells two classes
             apart at most), `boosting`, or `auto`: the Gaussian process, for more classes logistic regression.
         class_weight: Whether every molecule counts the same (`none`), or every class (`balanced`): in the
@@ -61,7 +62,7 @@ class Recipe:
             `molae.apps.properties.tuning`); on two classes, with the Gaussian process alone.
     """
 
-    features: str = "code+descriptors+ecfp"
+    features: str = "code+descriptors+fingerprints"
     estimator: Literal["auto", "ridge", "gp", "boosting"] = "auto"
     class_weight: ClassWeight = "none"
     coverage: float = COVERAGE

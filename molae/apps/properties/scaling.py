@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-#: Raw features by the name of their block: `code`, `descriptors`, `ecfp`.
+from molae.chem.descriptors import FINGERPRINT_KINDS
+
+#: Raw features by the name of their block: `code`, `descriptors`, `fingerprints`, `ecfp`.
 Blocks = Mapping[str, Float[np.ndarray, "n _"]]
 
 _MOST_DEVIATIONS = 5.0
-# Fingerprint counts stay as sparse as they are: rare environments would become huge.
-_COUNTS = "ecfp"
+# Blocks of counts, and how many kinds of fingerprints each has. Counts of a kind stay as sparse as they are:
+# rare environments would become huge.
+_COUNTS = {"ecfp": 1, "fingerprints": FINGERPRINT_KINDS}
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Scaling:
     Attributes:
         names: Blocks, in the order of the columns.
         sizes: Raw columns of each block.
-        median: Median of each column; the logarithm of counts for `ecfp`.
+        median: Median of each column; the logarithm for counts.
         mean: Mean of each column.
         scale: What each column is divided by, infinite for columns that do not vary.
     """
@@ -49,7 +52,7 @@ class Scaling:
         scaled -= self.mean
         scaled /= self.scale
         for name, columns in self.columns().items():
-            if name != _COUNTS:
+            if name not in _COUNTS:
                 limit = _MOST_DEVIATIONS / np.sqrt(max(1, np.isfinite(self.scale[columns]).sum()))
                 np.clip(scaled[:, columns], -limit, limit, out=scaled[:, columns])
         return scaled[:, np.isfinite(self.scale)]
@@ -86,18 +89,21 @@ def fit_scaling(blocks: Blocks, names: tuple[str, ...]) -> Scaling:
     sizes = tuple(blocks[name].shape[1] for name in names)
     scaling = Scaling(names, sizes, median, filled.mean(axis=0), np.full(filled.shape[1], np.inf))
     for name, columns in scaling.columns().items():
-        scaling.scale[columns] = _block_scale(deviation[columns], name == _COUNTS)
+        own = deviation[columns]
+        scaling.scale[columns] = _counts_scale(own, _COUNTS[name]) if name in _COUNTS else _scale(own)
     return scaling
 
 
-def _block_scale(deviation: np.ndarray, together: bool) -> np.ndarray:
+def _scale(deviation: np.ndarray) -> np.ndarray:
     varies = deviation > 0
-    scale = np.full(len(deviation), np.inf)
-    if together:
-        scale[varies] = np.sqrt(np.sum(deviation**2))
-    else:
-        scale[varies] = deviation[varies] * np.sqrt(varies.sum())
-    return scale
+    return np.where(varies, deviation * np.sqrt(varies.sum()), np.inf)
+
+
+def _counts_scale(deviation: np.ndarray, kinds: int) -> np.ndarray:
+    """One scale for all counts of a kind of fingerprint, so that every kind weighs the same."""
+    variance = np.sum(deviation.reshape(kinds, -1) ** 2, axis=1)
+    scale = np.sqrt(variance * np.count_nonzero(variance)).repeat(len(deviation) // kinds)
+    return np.where(deviation > 0, scale, np.inf)
 
 
 def _median(column: np.ndarray) -> float:
@@ -114,5 +120,5 @@ def _fill(values: np.ndarray, median: np.ndarray) -> None:
 
 def _joined(blocks: Blocks, names: tuple[str, ...]) -> np.ndarray:
     return np.hstack(
-        [np.log1p(blocks[name]) if name == _COUNTS else blocks[name] for name in names], dtype=np.float64
+        [np.log1p(blocks[name]) if name in _COUNTS else blocks[name] for name in names], dtype=np.float64
     )

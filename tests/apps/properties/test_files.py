@@ -311,11 +311,11 @@ def test_the_protocol_measures_all_on_the_same_splits(model_path: Path, tmp_path
         "descriptors + boosting",
         "code, ridge",
         "code, gp",
-        "descriptors+ecfp, gp",
-        "code+descriptors+ecfp, gp",
+        "descriptors+fingerprints, gp",
+        "code+descriptors+fingerprints, gp",
     }
     assert {"code, logistic", "code, gp"} <= set(ring["methods"])
-    found = number["methods"]["descriptors+ecfp, gp"]
+    found = number["methods"]["descriptors+fingerprints, gp"]
     values = [each["rmse"] for each in found["figures"]]
     assert found["mean"]["rmse"] == pytest.approx(np.mean(values))
     assert found["deviation"]["rmse"] == pytest.approx(np.std(values, ddof=1))

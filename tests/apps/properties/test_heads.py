@@ -188,3 +188,13 @@ def test_scaling_fills_gaps_and_weighs_blocks_alike() -> None:
     outlier = {name: values[:1].copy() for name, values in blocks.items()}
     outlier["descriptors"][0, 0] = 1e30
     assert np.abs(scaling(outlier)).max() < 5
+
+
+def test_scaling_weighs_kinds_of_fingerprints_alike() -> None:
+    generator = np.random.default_rng(0)
+    kinds = [generator.poisson(rate, (200, 50)).astype(float) for rate in (0.1, 0.3, 3.0)]
+    fingerprints = np.hstack([*kinds, np.zeros((200, 50))])  # the last kind tells nothing
+    scaled = fit_scaling({"fingerprints": fingerprints}, ("fingerprints",))({"fingerprints": fingerprints})
+    assert scaled.shape == (200, 150)
+    for kind in np.split(scaled, 3, axis=1):
+        assert np.sum(kind**2, axis=1).mean() == pytest.approx(1 / 3)
