@@ -13,7 +13,7 @@ from rdkit.rdBase import BlockLogs
 
 ECFP_SIZE = 2048
 ECFP_RADIUS = 2  # ECFP4
-FINGERPRINT_KINDS = 4
+FINGERPRINT_KINDS = 5
 """Kinds of fingerprints that `fingerprint_counts` puts side by side, each of as many counts."""
 FINGERPRINT_SIZE = FINGERPRINT_KINDS * 1024
 
@@ -59,8 +59,9 @@ def ecfp_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
 
 
 def fingerprint_counts(mol: Chem.Mol) -> Float[np.ndarray, " d"]:
-    """Counts of four kinds of fingerprints that tell stereo: Morgan (radius 2) by what atoms are, the same by
-    what they can do (acid, donor, aromatic, ...), pairs of atoms, and topological torsions.
+    """Counts of five kinds of fingerprints: Morgan (radius 2), pairs of atoms and topological torsions; then
+    Morgan and pairs of atoms by what atoms can do (donor, acid, aromatic, ...) instead of what they are. All
+    but the last tell stereo.
 
     Args:
         mol: Sanitised molecule, in any order.
@@ -80,11 +81,12 @@ def _fingerprint_generators() -> tuple[rdFingerprintGenerator.FingerprintGenerat
     features = make.GetMorganFeatureAtomInvGen()
     return (
         make.GetMorganGenerator(radius=2, fpSize=size, includeChirality=True),
+        make.GetAtomPairGenerator(fpSize=size, includeChirality=True),
+        make.GetTopologicalTorsionGenerator(fpSize=size, includeChirality=True),
         make.GetMorganGenerator(
             radius=2, fpSize=size, includeChirality=True, atomInvariantsGenerator=features
         ),
-        make.GetAtomPairGenerator(fpSize=size, includeChirality=True),
-        make.GetTopologicalTorsionGenerator(fpSize=size, includeChirality=True),
+        make.GetAtomPairGenerator(fpSize=size, atomInvariantsGenerator=features),
     )
 
 

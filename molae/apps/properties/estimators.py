@@ -93,7 +93,7 @@ class PropertyRegressor(RegressorMixin, _PropertyEstimator):
 
     Args:
         model: Name of a shipped model, path of a model directory, or a loaded model, that codes come from.
-        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (four kinds,
+        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (five kinds,
             stereo included), `ecfp` (ECFP4 counts).
         estimator: `ridge`, `gp` (Gaussian process), `boosting`, or `auto`, the Gaussian process.
         coverage: Share of the intervals that should hold the truth.
@@ -189,7 +189,7 @@ class PropertyClassifier(ClassifierMixin, _PropertyEstimator):
 
     Args:
         model: Name of a shipped model, path of a model directory, or a loaded model, that codes come from.
-        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (four kinds,
+        features: Blocks of features joined by `+`: `code`, `descriptors` (RDKit), `fingerprints` (five kinds,
             stereo included), `ecfp` (ECFP4 counts).
         estimator: `ridge` (logistic regression), `gp` (Gaussian process, for two classes), `boosting`, or
             `auto`, the Gaussian process for two classes and logistic regression for more.

@@ -46,16 +46,20 @@ class Scaling:
             The scaled features that vary, float64, in the order of `names`; cut off beyond 5 standard
             deviations.
         """
+        kept = np.isfinite(self.scale)
+        columns = self.columns()
         # In place: the features of many molecules fill a memory that holds no second copy.
-        scaled = _joined(blocks, self.names)
-        _fill(scaled, self.median)
-        scaled -= self.mean
-        scaled /= self.scale
-        for name, columns in self.columns().items():
+        scaled = np.hstack(
+            [_comparable(name, blocks[name][:, kept[columns[name]]]) for name in self.names], dtype=np.float64
+        )
+        _fill(scaled, self.median[kept])
+        scaled -= self.mean[kept]
+        scaled /= self.scale[kept]
+        for name, block in zip(self.names, _split(scaled, self.kept_sizes), strict=True):
             if name not in _COUNTS:
-                limit = _MOST_DEVIATIONS / np.sqrt(max(1, np.isfinite(self.scale[columns]).sum()))
-                np.clip(scaled[:, columns], -limit, limit, out=scaled[:, columns])
-        return scaled[:, np.isfinite(self.scale)]
+                limit = _MOST_DEVIATIONS / np.sqrt(max(1, block.shape[1]))
+                np.clip(block, -limit, limit, out=block)
+        return scaled
 
     @property
     def kept_sizes(self) -> tuple[int, ...]:
@@ -80,18 +84,26 @@ def fit_scaling(blocks: Blocks, names: tuple[str, ...]) -> Scaling:
     Returns:
         The scaling.
     """
-    filled = _joined(blocks, names)
-    median = np.array([_median(column) for column in filled.T])
-    _fill(filled, median)
-    deviation = filled.std(axis=0)
-    # What varies by rounding alone would be blown up.
-    deviation[deviation <= 1e-6 * np.abs(filled).max(axis=0)] = 0.0
     sizes = tuple(blocks[name].shape[1] for name in names)
-    scaling = Scaling(names, sizes, median, filled.mean(axis=0), np.full(filled.shape[1], np.inf))
+    every = [_figures(column) for name in names for column in _comparable(name, blocks[name]).T]
+    median, mean, deviation = np.array(every).T
+    scaling = Scaling(names, sizes, median, mean, np.full(len(every), np.inf))
     for name, columns in scaling.columns().items():
         own = deviation[columns]
         scaling.scale[columns] = _counts_scale(own, _COUNTS[name]) if name in _COUNTS else _scale(own)
     return scaling
+
+
+def _figures(column: np.ndarray) -> tuple[float, float, float]:
+    """Median of what is known, 0 of nothing; mean and deviation once it fills the gaps."""
+    filled = column.astype(np.float64)
+    gaps = np.isnan(filled)
+    median = 0.0 if gaps.all() else float(np.median(filled[~gaps]))
+    filled[gaps] = median
+    deviation = float(filled.std())
+    # What varies by rounding alone would be blown up.
+    varies = deviation > 1e-6 * np.abs(filled).max()
+    return median, float(filled.mean()), deviation if varies else 0.0
 
 
 def _scale(deviation: np.ndarray) -> np.ndarray:
@@ -106,19 +118,17 @@ def _counts_scale(deviation: np.ndarray, kinds: int) -> np.ndarray:
     return np.where(deviation > 0, scale, np.inf)
 
 
-def _median(column: np.ndarray) -> float:
-    """The median of what is known, 0 of nothing."""
-    known = column[~np.isnan(column)]
-    return float(np.median(known)) if len(known) else 0.0
-
-
 def _fill(values: np.ndarray, median: np.ndarray) -> None:
     """Puts medians into gaps, in place."""
     row, column = np.nonzero(np.isnan(values))
     values[row, column] = median[column]
 
 
-def _joined(blocks: Blocks, names: tuple[str, ...]) -> np.ndarray:
-    return np.hstack(
-        [np.log1p(blocks[name]) if name in _COUNTS else blocks[name] for name in names], dtype=np.float64
-    )
+def _comparable(name: str, values: np.ndarray) -> np.ndarray:
+    """Logarithms of counts, other features as they are."""
+    return np.log1p(values) if name in _COUNTS else values
+
+
+def _split(values: np.ndarray, sizes: tuple[int, ...]) -> list[np.ndarray]:
+    """Views of the blocks of columns."""
+    return np.split(values, np.cumsum(sizes)[:-1], axis=1)

@@ -19,6 +19,7 @@ from molae.apps.properties.heads import (
     fit_ridge,
 )
 from molae.apps.properties.scaling import fit_scaling
+from molae.chem.descriptors import FINGERPRINT_KINDS
 
 
 def data(count: int = 80, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -192,9 +193,10 @@ def test_scaling_fills_gaps_and_weighs_blocks_alike() -> None:
 
 def test_scaling_weighs_kinds_of_fingerprints_alike() -> None:
     generator = np.random.default_rng(0)
-    kinds = [generator.poisson(rate, (200, 50)).astype(float) for rate in (0.1, 0.3, 3.0)]
-    fingerprints = np.hstack([*kinds, np.zeros((200, 50))])  # the last kind tells nothing
+    rates = [0.1, 3.0, *[0.5] * (FINGERPRINT_KINDS - 3), 0.0]  # the last kind tells nothing
+    fingerprints = np.hstack([generator.poisson(rate, (200, 50)).astype(float) for rate in rates])
     scaled = fit_scaling({"fingerprints": fingerprints}, ("fingerprints",))({"fingerprints": fingerprints})
-    assert scaled.shape == (200, 150)
-    for kind in np.split(scaled, 3, axis=1):
-        assert np.sum(kind**2, axis=1).mean() == pytest.approx(1 / 3)
+    telling = FINGERPRINT_KINDS - 1
+    assert scaled.shape == (200, 50 * telling)
+    for kind in np.split(scaled, telling, axis=1):
+        assert np.sum(kind**2, axis=1).mean() == pytest.approx(1 / telling)
