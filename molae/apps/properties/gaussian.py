@@ -17,8 +17,9 @@ from torch import Tensor
 
 MOST_MOLECULES = 5000
 """Of more molecules, so many random ones are kept, and what all teach is projected on them."""
-MOST_SEARCHED = 800
-"""Of more molecules, so many random ones find the hyperparameters."""
+SEARCHES = ((400, 40), (1200, 12))
+"""Of more molecules, so many random ones find the hyperparameters, in so many steps at most; then more of
+them go on from there."""
 
 LEAST_NOISE = 0.01
 """Least variance of the noise, as a share of that of the target. Those few that find the hyperparameters may
@@ -128,8 +129,8 @@ def fit_gaussian_process(
     # In the precision in which they are stored.
     points = features[kept].astype(np.float32).astype(np.float64)
     if parameters is None:
-        searched = np.sort(generator.permutation(len(kept))[:MOST_SEARCHED])
-        parameters = _search(points[searched], standardised[kept][searched], sizes)
+        order = generator.permutation(len(kept))
+        parameters = _search(points[order], standardised[kept][order], sizes)
     factor = _factor(points, sizes, parameters)
     if len(kept) == len(target):
         weights = cho_solve((factor, True), standardised)
@@ -172,28 +173,48 @@ def _project(
 
 
 def _search(features: np.ndarray, target: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Maximises the marginal likelihood, under a weak prior that keeps hyperparameters in a sane range."""
+    """Finds hyperparameters with the first few molecules, then with more of them."""
+    count = len(sizes)
+    start = np.array([math.log(0.3)] * count + [math.log(0.1)] * count + [0.0, math.log(0.1)])
+    width = np.array([2.0] * count + [3.0] * count + [2.0, 2.0])
+    found = start
+    for most, steps in SEARCHES:
+        found = _maximise(features[:most], target[:most], sizes, found, (start, width), steps)
+        if len(target) <= most:
+            break
+    return found
+
+
+def _maximise(
+    features: np.ndarray,
+    target: np.ndarray,
+    sizes: Sequence[int],
+    begin: np.ndarray,
+    prior: tuple[np.ndarray, np.ndarray],
+    steps: int,
+) -> np.ndarray:
+    """Maximises the marginal likelihood, under a weak normal prior of the logarithms, given by its mean and
+    deviation, that keeps hyperparameters in a sane range."""
     squares, products = _pairs(features, features, sizes)
     y = torch.from_numpy(target)
     noise_of = torch.eye(len(target), dtype=torch.float64)
-    start = np.array([math.log(0.3)] * len(sizes) + [math.log(0.1)] * len(sizes) + [0.0, math.log(0.1)])
-    width = np.array([2.0] * len(sizes) + [3.0] * len(sizes) + [2.0, 2.0])
+    mean, width = prior
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         leaf = torch.from_numpy(values.copy()).requires_grad_()
         covariance = _kernel(squares, products, leaf) + (leaf[-1].exp() + _JITTER) * noise_of
         factor = torch.linalg.cholesky(covariance)
         solved = torch.cholesky_solve(y[:, None], factor)[:, 0]
-        prior = 0.5 * (((leaf - torch.from_numpy(start)) / torch.from_numpy(width)) ** 2).sum()
-        negative = 0.5 * y @ solved + factor.diagonal().log().sum() + prior
+        penalty = 0.5 * (((leaf - torch.from_numpy(mean)) / torch.from_numpy(width)) ** 2).sum()
+        negative = 0.5 * y @ solved + factor.diagonal().log().sum() + penalty
         negative.backward()
         return negative.item(), leaf.grad.numpy()  # type: ignore[union-attr]
 
-    least = start - 4 * width
+    least = mean - 4 * width
     least[-1] = math.log(LEAST_NOISE)
-    bounds = list(zip(least, start + 4 * width, strict=True))
+    bounds = list(zip(least, mean + 4 * width, strict=True))
     found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40, "ftol": 1e-6}
+        loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps, "ftol": 1e-6}
     )
     return found.x
 

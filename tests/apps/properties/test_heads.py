@@ -125,7 +125,7 @@ def test_linear_heads_weigh_a_useless_block_down() -> None:
 
 def test_of_many_molecules_some_are_kept_and_all_teach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaussian, "MOST_MOLECULES", 30)
-    monkeypatch.setattr(gaussian, "MOST_SEARCHED", 20)
+    monkeypatch.setattr(gaussian, "SEARCHES", ((20, 40),))
     features, target = data(400)
     head = fit_gaussian_process(features, target, (4,), 0)
     assert head.features.shape == (30, 4)
@@ -137,7 +137,7 @@ def test_of_many_molecules_some_are_kept_and_all_teach(monkeypatch: pytest.Monke
 
 
 def test_contradictory_values_do_not_run_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gaussian, "MOST_SEARCHED", 60)
+    monkeypatch.setattr(gaussian, "SEARCHES", ((60, 40),))
     features, _ = data(80)
     target = features[:, 0]
     searched = np.random.default_rng(0)
@@ -153,7 +153,7 @@ def test_contradictory_values_do_not_run_away(monkeypatch: pytest.MonkeyPatch) -
 
 def test_of_molecules_that_are_nearly_alike_all_teach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaussian, "MOST_MOLECULES", 500)
-    monkeypatch.setattr(gaussian, "MOST_SEARCHED", 200)
+    monkeypatch.setattr(gaussian, "SEARCHES", ((200, 40),))
     generator = np.random.default_rng(0)
     kinds = (generator.random((150, 80)) < 0.05) / 5.0
     features = kinds[generator.integers(0, 150, 1500)]
