@@ -223,7 +223,8 @@ def fit_property(
     scaling = fit_scaling(blocks, recipe.blocks)
     if not sum(scaling.kept_sizes):
         raise DataError("the molecules to fit on all have the same features: are they all the same?")
-    head = _fit_head(scaling(blocks), target, scaling, recipe, class_count, {})
+    features = scaling(blocks)
+    head = _fit_head(features, target, scaling, recipe, class_count, {})
     held = _held_out(blocks, target, groups, recipe, class_count, head.tuned())
     tuned: list[TunedNetworks] = []
     judged = np.ones(len(target), dtype=bool)
@@ -236,7 +237,7 @@ def fit_property(
             tuned += [found.networks] if found.networks else []
     errors = np.abs(held.scores[:, 0] - target) if task == "regression" else np.zeros(len(target))
     numbers = np.arange(len(target)) if rows is None else rows
-    training = keep_training(scaling(blocks), errors, numbers, scaling.kept_sizes[0], recipe.seed)
+    training = keep_training(features, errors, numbers, scaling.kept_sizes[0], recipe.seed)
     if task == "classification":
         probabilities = fit_probabilities(held.scores[judged], target[judged], class_count)
         return PropertyModel(task, recipe, scaling, head, 0.0, probabilities, training, tuple(tuned))
