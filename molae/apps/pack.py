@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from molae.apps.chunks import chunk_sources
-from molae.apps.molecules import Molecule, first_conformers, molecule_schema, molecule_workers
+from molae.apps.molecules import Molecule, first_conformers, molecule_schema, time_limit, try_read
+from molae.apps.molecules import Source as MoleculeSource
 from molae.apps.reading import try_sample
 from molae.apps.rows import Progress, Source, Summary, no_progress
+from molae.apps.workers import Workers, keep_failure
 from molae.batch.packed import pack
 from molae.batch.schema import Schema
 from molae.chem.descriptors import TAUGHT_DESCRIPTORS
@@ -97,13 +100,22 @@ def pack_file(
 def _molecules(
     reader: Reader, source: Source, schema: Schema, conformers: int, summary: Summary, progress: Progress
 ) -> Iterator[tuple[int, Graph]]:
-    with molecule_workers(schema, source.seed, source.num_workers, conformers) as workers:
+    read_one = partial(_try_read, schema=schema, n=conformers, seed=source.seed)
+    with Workers(read_one, source.num_workers, conformers * time_limit(schema), keep_failure) as workers:
         chunks = (([row.number for row in chunk.rows], chunk_sources(chunk)) for chunk in reader)
         for numbers, read in workers.map_chunks(chunks, lambda count: progress(count, reader.total)):
             summary.count(first_conformers(read), [r if isinstance(r, RowError) else None for r in read])
             for number, molecules in zip(numbers, read, strict=True):
                 if not isinstance(molecules, RowError):
-                    yield from ((number, _with_targets(molecule, schema)) for molecule in molecules)
+                    yield from ((number, molecule.graph) for molecule in molecules)
+
+
+def _try_read(source: MoleculeSource, schema: Schema, n: int, seed: int) -> list[Molecule] | RowError:
+    """Reads a molecule, its graphs with their ranks and targets."""
+    read = try_read(source, schema, n, seed)
+    if isinstance(read, RowError):
+        return read
+    return [replace(each, graph=_with_targets(each, schema)) for each in read]
 
 
 def _with_targets(molecule: Molecule, schema: Schema) -> Graph:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_descriptors_are_packed_as_targets(source: Source, tmp_path: Path) -> No
     assert targets is not None
     expected = [descriptors(Chem.MolFromSmiles(smiles), TAUGHT_DESCRIPTORS) for smiles in ("CCCCCO", "CCO")]
     np.testing.assert_allclose(targets.numpy(), np.array(expected), rtol=1e-3, atol=1e-3)
+
+
+def test_other_processes_pack_the_same(source: Source, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{workers}.safetensors" for workers in range(2)]
+    for workers, path in enumerate(paths):
+        some = replace(source, num_workers=workers)
+        summary = pack_file(some, path, max_nodes=10, coordinates=False, descriptors=True)
+        assert (summary.ok, summary.failed) == (3, {"unparsable": 1, "too_large": 1})
+    assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_targets_are_not_known_where_they_were_not_packed(source: Source, tmp_path: Path) -> None:
