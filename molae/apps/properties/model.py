@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from molae.apps.properties.calibration import (
     fit_probabilities,
     keep_training,
 )
-from molae.apps.properties.gaussian import GaussianProcessHead, fit_gaussian_process
+from molae.apps.properties.gaussian import MOST_MOLECULES, GaussianProcessHead, fit_gaussian_process
 from molae.apps.properties.heads import (
     ClassWeight,
     EstimatorName,
@@ -33,6 +34,8 @@ from molae.apps.properties.tuning import TunedNetworks, fine_tune, kinds
 from molae.errors import ConfigError, DataError
 from molae.nn.summary import Summary
 from molae.registry import nearest
+
+logger = logging.getLogger("molae.apps")
 
 TaskName = Literal["regression", "classification"]
 
@@ -277,7 +280,10 @@ def _held_out(
     """Scores of every molecule by a head that was fitted without its group."""
     scores: np.ndarray | None = None
     spread: np.ndarray | None = None
-    for fitted, held in folds(groups, FOLDS):
+    parts = list(folds(groups, FOLDS))
+    for number, (fitted, held) in enumerate(parts, start=1):
+        if len(target) > MOST_MOLECULES:  # minutes each
+            logger.info("calibrating: fitting without part %d of %d", number, len(parts))
         if class_count and len(np.unique(target[fitted])) < len(np.unique(target)):
             # A class whose molecules are all in one group: no fold can learn it without them.
             fitted = np.arange(len(target))

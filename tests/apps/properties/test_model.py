@@ -98,6 +98,18 @@ def test_the_same_seed_gives_the_same_model() -> None:
     np.testing.assert_array_equal(models[0].predict(blocks).upper, models[1].predict(blocks).upper)
 
 
+def test_a_large_table_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("molae.apps.properties.model.MOST_MOLECULES", 50)
+    blocks, target = made(60, 0)
+    with caplog.at_level("INFO", "molae.apps"):
+        fit_property(blocks, target, np.arange(60) // 20, Recipe("code", "ridge"))
+        fit_property(*made(40, 0), np.arange(40), Recipe("code", "ridge"))
+    told = [f"calibrating: fitting without part {number} of 3" for number in (1, 2, 3)]
+    assert [record.message for record in caplog.records] == told
+
+
 def test_a_class_in_one_group_only_can_be_fitted() -> None:
     blocks, _ = made(40, 0)
     labels = np.array([0] * 20 + [1] * 20)
